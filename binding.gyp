@@ -1,0 +1,51 @@
+{
+  'variables': {
+    # 1: AddressSanitizer and UndefinedBehaviorSanitizer; the Node.js that loads
+    # such a binary needs libasan preloaded. `npm run sanitize:js` does both.
+    'hw_sanitize%': 0,
+  },
+  'targets': [
+    {
+      'target_name': 'heapwatch',
+      # node-addon-api's target finds Node-API's headers, turns C++ exceptions
+      # off and makes its warnings errors. The C code includes <node_api.h>.
+      'dependencies': [
+        "<!(node -p \"require('node-addon-api').targets\"):node_addon_api",
+      ],
+      'sources': [
+        'src/core/hw_counters.c',
+        'src/core/hw_error.c',
+        'src/core/hw_gc.c',
+        'src/core/hw_histogram.c',
+        'src/core/hw_monitor.c',
+        'src/core/hw_pressure.c',
+        'src/core/hw_ring.c',
+        'src/uv/hw_memory.c',
+        'src/uv/hw_notifier.c',
+        'src/uv/hw_sampler.c',
+        'src/v8/hw_v8.cc',
+        'src/napi/environment.c',
+        'src/napi/module.c',
+        'src/napi/watch.c',
+      ],
+      'include_dirs': ['src'],
+      'defines': ['NAPI_VERSION=8'],
+      'cflags': ['-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
+      'cflags_c': ['-std=gnu11'],
+      # V8's own headers are not free of these under GCC.
+      'cflags_cc': ['-Wno-unused-parameter', '-Wno-cast-function-type'],
+      'conditions': [
+        ['OS=="linux"', {
+          # nodelete: a Worker's exit unloads addons while V8 may still be
+          # unwinding through them. lazy: a binary of another ABI can be loaded
+          # far enough to say what is wrong with it.
+          'ldflags': ['-Wl,-z,nodelete', '-Wl,-z,lazy'],
+        }],
+        ['hw_sanitize==1', {
+          'cflags': ['-fsanitize=address,undefined', '-fno-omit-frame-pointer', '-g'],
+          'ldflags': ['-fsanitize=address,undefined'],
+        }],
+      ],
+    },
+  ],
+}
