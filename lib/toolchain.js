@@ -106,7 +106,7 @@ function findNodeGyp () {
 /** How to start npm: the one that started us, else the one on PATH. */
 function npmCommand () {
   const script = process.env.npm_execpath
-  if (script && /\bnpm-cli\.c?js$/.test(script) && fs.existsSync(script)) {
+  if (/\bnpm-cli\.c?js$/.test(script ?? '') && fs.existsSync(script)) {
     return [process.execPath, script]
   }
   const npm = which('npm')

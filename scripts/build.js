@@ -1,6 +1,6 @@
 'use strict'
 
-// npm run build [-- --node MAJOR|all] [--sanitize]
+// npm run build [-- --node MAJOR|all] [--sanitize] [--jobs N]
 //
 // Builds the addon for the running Node.js, or for others.
 
@@ -13,7 +13,8 @@ async function main () {
   const { values } = parseArgs({
     options: {
       node: { type: 'string', multiple: true, default: [] },
-      sanitize: { type: 'boolean', default: false }
+      sanitize: { type: 'boolean', default: false },
+      jobs: { type: 'string' }
     }
   })
   const majors = parseMajors(values.node)
@@ -21,10 +22,12 @@ async function main () {
 
   await setup()
   // Each build is one chain of work; together they keep the CPUs busy.
-  const jobs = Math.max(1, Math.floor(os.availableParallelism() / majors.length))
+  const jobs = Number(values.jobs ?? Math.ceil(os.availableParallelism() / majors.length))
   await Promise.all(majors.map(async (major) => {
     const { binary, headers } = await nodeOf(major)
-    await build({ nodeBinary: binary, headers, sanitize: values.sanitize, jobs, log: console.log })
+    await build({
+      nodeBinary: binary, headers, sanitize: values.sanitize, jobs, log: console.log
+    })
   }))
 }
 
