@@ -29,8 +29,8 @@ async function run (args) {
     process.stdout.write(HELP)
     return 0
   }
-  const file = await build({ headers: values.headers, log: (line) => process.stderr.write(`${line}\n`) })
-  process.stdout.write(`${file}\n`)
+  const { path } = await build({ headers: values.headers, log: (line) => process.stderr.write(`${line}\n`) })
+  process.stdout.write(`${path}\n`)
   return 0
 }
 
