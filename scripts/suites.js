@@ -90,10 +90,8 @@ class SuiteRun {
     const limit = Math.max(0, Math.min(SUITE_TIMEOUT, this.deadline - started))
     const { output, ending } = await this.#spawn(name, command, env, limit)
     const counts = COUNTERS[counter](output)
-    const problem = ending ?? inspect(output) ??
-      (counts.passed + counts.failed + counts.skipped === 0 && counter !== 'step'
-        ? 'ran no tests'
-        : undefined)
+    const ranNone = counter !== 'step' && counts.passed + counts.failed + counts.skipped === 0
+    const problem = ending ?? inspect(output) ?? (ranNone ? 'ran no tests' : undefined)
     if (problem && counts.failed === 0) {
       // What crashed, hung or would not start has no count of its own failure.
       counts.failed = 1
