@@ -31,7 +31,6 @@
         'src/napi/watch_methods.c',
       ],
       'include_dirs': ['src'],
-      'defines': ['NAPI_VERSION=8'],
       'cflags': ['-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
       'cflags_c': ['-std=gnu11'],
       # V8's own headers are not free of these under GCC.
