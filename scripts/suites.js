@@ -70,8 +70,8 @@ class SuiteRun {
    * @param {string[]} suite.command
    * @param {object} [suite.env] variables to add
    * @param {keyof COUNTERS} suite.counter how its tests are counted
-   * @param {(output: string) => string|undefined} [suite.inspect] names a
-   *   failure that the suite's exit code does not show
+   * @param {() => { reason: string, details: string }|undefined} [suite.inspect]
+   *   finds a failure that the suite's exit code does not show
    * @returns {Promise<boolean>} whether it passed
    */
   async suite (suite) {
@@ -90,8 +90,9 @@ class SuiteRun {
     const limit = Math.max(0, Math.min(SUITE_TIMEOUT, this.deadline - started))
     const { output, ending } = await this.#spawn(name, command, env, limit)
     const counts = COUNTERS[counter](output)
+    const found = inspect()
     const ranNone = counter !== 'step' && counts.passed + counts.failed + counts.skipped === 0
-    const problem = ending ?? inspect(output) ?? (ranNone ? 'ran no tests' : undefined)
+    const problem = found?.reason ?? ending ?? (ranNone ? 'ran no tests' : undefined)
     if (problem && counts.failed === 0) {
       // What crashed, hung or would not start has no count of its own failure.
       counts.failed = 1
@@ -104,7 +105,10 @@ class SuiteRun {
       ? ` ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`
       : ''
     const seconds = ((Date.now() - started) / 1000).toFixed(1)
-    if (failed) console.log(`\n---- ${name}: ${command.join(' ')}\n${output.trimEnd()}\n----`)
+    if (failed) {
+      const text = [output, found?.details ?? ''].join('\n').trimEnd()
+      console.log(`\n---- ${name}: ${command.join(' ')}\n${text}\n----`)
+    }
     console.log(`${failed ? 'FAIL' : 'ok  '}  ${name.padEnd(24)} ${seconds.padStart(6)} s ${tests}` +
       (problem ? ` (${problem})` : ''))
     return !failed
@@ -157,6 +161,16 @@ function killGroup (child) {
   } catch {}
 }
 
+/** The suite of the C tests, which make builds and runs. */
+function cSuite ({ sanitize = false } = {}) {
+  return {
+    name: sanitize ? 'c, sanitized' : 'c',
+    counter: 'cmocka',
+    command: ['make', '-C', 'test/c', `-j${os.availableParallelism()}`, 'check',
+      ...(sanitize ? ['SAN=1'] : [])]
+  }
+}
+
 /** The program and arguments that run JavaScript tests on a Node.js. */
 function nodeTest (binary, files, args = []) {
   // One file at a time: tests that compare times and sizes need a CPU, and
@@ -179,4 +193,4 @@ function pathOf (binary) {
   return { PATH: path.dirname(binary) + path.delimiter + process.env.PATH }
 }
 
-module.exports = { SuiteRun, nodeTest, pathOf, testFiles }
+module.exports = { SuiteRun, cSuite, nodeTest, pathOf, testFiles }
