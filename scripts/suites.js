@@ -115,19 +115,21 @@ class SuiteRun {
   }
 
   // The output goes to a file, not a pipe: a process that outlives its suite
-  // would hold a pipe open, and the file is there to look at while it runs.
+  // would hold a pipe open, and the file is there to look at while it runs. It
+  // is opened for reading at once, as another run may put its own in its place.
   async #spawn (name, [command, ...args], env, limit) {
     const log = path.join(BUILD, 'logs', `${name.replaceAll(/[^\w.]+/g, '-')}.txt`)
     fs.mkdirSync(path.dirname(log), { recursive: true })
     fs.rmSync(log, { force: true })
-    const fd = fs.openSync(log, 'a')
+    const writer = fs.openSync(log, 'a')
+    const reader = fs.openSync(log, 'r')
     const child = spawn(command, args, {
       cwd: ROOT,
       env: { ...process.env, ...env },
-      stdio: ['ignore', fd, fd],
+      stdio: ['ignore', writer, writer],
       detached: true
     })
-    fs.closeSync(fd)
+    fs.closeSync(writer)
     this.running.add(child)
     let hung = false
     const timer = setTimeout(() => {
@@ -144,7 +146,9 @@ class SuiteRun {
     clearTimeout(timer)
     killGroup(child)
     this.running.delete(child)
-    return { output: fs.readFileSync(log, 'utf8'), ending }
+    const output = fs.readFileSync(reader, 'utf8')
+    fs.closeSync(reader)
+    return { output, ending }
   }
 
   /** Prints the sum and returns the exit code: 1 on a failure or without tests. */
