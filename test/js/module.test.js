@@ -5,11 +5,11 @@ const fs = require('node:fs')
 const path = require('node:path')
 const test = require('node:test')
 const { spawnSync } = require('node:child_process')
-const { HEAPWATCH } = require('./helpers/child')
+const { ROOT } = require('./helpers/child')
 
 const folder = fs.mkdtempSync(path.join(require('node:os').tmpdir(), 'heapwatch-module-'))
 fs.mkdirSync(path.join(folder, 'node_modules'))
-fs.symlinkSync(HEAPWATCH, path.join(folder, 'node_modules', 'heapwatch'))
+fs.symlinkSync(ROOT, path.join(folder, 'node_modules', 'heapwatch'))
 test.after(() => fs.rmSync(folder, { recursive: true }))
 
 function runFile (name, source) {
@@ -46,7 +46,7 @@ test('nothing but the documented entry points can be required', () => {
 })
 
 test('the command tells its version, its commands, and what is wrong', () => {
-  const cli = (...args) => spawnSync(process.execPath, [path.join(HEAPWATCH, 'lib', 'cli', 'main.js'), ...args], { encoding: 'utf8' })
+  const cli = (...args) => spawnSync(process.execPath, [path.join(ROOT, 'lib', 'cli', 'main.js'), ...args], { encoding: 'utf8' })
   assert.strictEqual(cli('--version').stdout.trim(), version)
   assert.match(cli('--help').stdout, /build/)
   assert.match(cli('build', '--help').stdout, /Exit codes/)

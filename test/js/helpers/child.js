@@ -1,49 +1,79 @@
 'use strict'
 
-// Runs real Node.js processes and tells how they ended.
+// Programs that need a process of their own: because they end it, because they
+// need flags of V8, or because what they measure must not see other tests.
 
+const assert = require('node:assert')
 const { spawn } = require('node:child_process')
-const fs = require('node:fs')
-const os = require('node:os')
 const path = require('node:path')
 
-const HEAPWATCH = path.join(__dirname, '..', '..', '..')
+const ROOT = path.join(__dirname, '..', '..', '..')
 
 /**
- * Runs `script` with the Node.js that runs this test. In the script,
- * `heapwatch` is the package and `send(value)` adds a value to `sent`.
+ * Runs a function as the program of a new Node.js, to its end. It is sent as
+ * text: it sees its arguments and `require`, which knows "heapwatch", and
+ * nothing of where it was written.
  *
- * @param {string|Function} script source text; of a function, its body
- * @param {{ flags?: string[], env?: object, wrapper?: string[], timeout?: number,
- *   require?: boolean }} [options] `wrapper` is a command to run Node.js with;
- *   `require: false` leaves `heapwatch` to the script
- * @returns {Promise<{ code: number|null, signal: string|null, stdout: string, stderr: string, sent: any[] }>}
+ * @param {Function} program
+ * @param {object} [options]
+ * @param {any[]} [options.args] its arguments, as far as JSON can carry them
+ * @param {string[]} [options.flags] of Node.js
+ * @param {object} [options.env] variables to add; undefined removes one
+ * @param {string[]} [options.wrapper] a command, with arguments, that is to start Node.js
+ * @param {number} [options.timeout] milliseconds until it is killed
+ * @param {(child: import('node:child_process').ChildProcess) => void} [options.started]
+ * @returns {Promise<{ code: number?, signal: string?, stdout: string, stderr: string }>}
  */
-function run (script, { flags = [], env = {}, wrapper = [], timeout = 120_000, require = true } = {}) {
-  const body = typeof script === 'function' ? `;(${script})()` : script
-  const prelude = `
-    const send = (value) => require('node:fs').writeSync(3, JSON.stringify(value) + '\\n')
-    ${require ? `const heapwatch = require(${JSON.stringify(HEAPWATCH)})` : ''}`
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwatch-test-'))
-  const file = path.join(folder, 'script.js')
-  fs.writeFileSync(file, `${prelude}\n${body}\n`)
-  const [command, ...args] = [...wrapper, process.execPath, ...flags, file]
-  const child = spawn(command, args, {
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe']
-  })
-  const text = ['', '', '', '']
-  for (const fd of [1, 2, 3]) child.stdio[fd].setEncoding('utf8').on('data', (chunk) => { text[fd] += chunk })
-  const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
+function runNode (program, { args = [], flags = [], env = {}, wrapper = [], timeout = 300_000, started } = {}) {
+  const source = `(${program})(...${JSON.stringify(args)})`
   return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code, signal) => {
-      clearTimeout(timer)
-      fs.rmSync(folder, { recursive: true, force: true })
-      const sent = text[3].split('\n').filter(Boolean).map((line) => JSON.parse(line))
-      resolve({ code, signal, stdout: text[1], stderr: text[2], sent })
+    const [command, ...rest] = [...wrapper, process.execPath, ...flags, '-e', source]
+    const child = spawn(command, rest, {
+      // Where a package's name leads to itself.
+      cwd: ROOT,
+      env: { ...process.env, NODE_OPTIONS: undefined, NODE_TEST_CONTEXT: undefined, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout,
+      killSignal: 'SIGKILL'
     })
+    const output = { stdout: '', stderr: '' }
+    for (const name of ['stdout', 'stderr']) {
+      child[name].setEncoding('utf8').on('data', (chunk) => { output[name] += chunk })
+    }
+    child.on('error', reject)
+    child.on('close', (code, signal) => resolve({ code, signal, ...output }))
+    if (started) started(child)
   })
 }
 
-module.exports = { run, HEAPWATCH }
+/** Asserts how a child ended: with an exit code, 0 if none is given, or a signal. */
+function assertEnd ({ code, signal, stdout, stderr }, expected = 0) {
+  if ((signal ?? code) === expected) return
+  assert.fail(`ended with ${signal ?? `exit code ${code}`}, not ${expected}\n` +
+    `stdout: ${stdout}\nstderr: ${stderr}`)
+}
+
+/** Runs a program that must end with exit code 0; returns what it printed, as JSON. */
+async function runForResult (program, options) {
+  const result = await runNode(program, options)
+  assertEnd(result)
+  return JSON.parse(result.stdout)
+}
+
+/** Runs a program that must end with exit code 0; returns the lines it printed, each as JSON. */
+async function runForLines (program, options) {
+  const result = await runNode(program, options)
+  assertEnd(result)
+  return result.stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+}
+
+// Builds with sanitizers are tens of times slower: they run the same tests
+// with smaller numbers.
+const SCALE = Number(process.env.HEAPWATCH_TEST_SCALE || 1)
+
+/** A number of repetitions, scaled by HEAPWATCH_TEST_SCALE (above 0, up to 1). */
+function scaled (count, least = 1) {
+  return Math.max(least, Math.round(count * SCALE))
+}
+
+module.exports = { ROOT, assertEnd, runForLines, runForResult, runNode, scaled }
