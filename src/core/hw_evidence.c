@@ -1,0 +1,93 @@
+#include "hw_evidence.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The normal quantile of the 90 % interval the rate is given with. */
+#define HW_EVIDENCE_Z 1.645
+
+/* By how much the criterion of a step must beat that of a line to be believed:
+ * Kass and Raftery, "Bayes factors", JASA 90 (1995), call 6 strong. */
+#define HW_EVIDENCE_STEP_LEAD 6
+
+static double hw_evidence_slope(const hw_point_t* points, int count) {
+  hw_trend_slope_t slope;
+  return hw_trend_slope(points, count, 0, 0, &slope) == 0 ? slope.slope : 0;
+}
+
+static double hw_evidence_median(const hw_point_t* points, int count) {
+  double values[HW_TREND_MAX];
+  for (int i = 0; i < count; i++) values[i] = points[i].v;
+  return hw_trend_select(values, count, count / 2);
+}
+
+/* Whether the newest points still rise. The halves forgive a stop in the last
+ * few points; this is what notices that a cache is full just now. */
+static bool hw_evidence_fresh(const hw_point_t* points, int count,
+                              double slope) {
+  int each = count / 5 < 2 ? 2 : count / 5;
+  const hw_point_t* last = points + count - each;
+  const hw_point_t* before = last - each;
+  double rise =
+      hw_evidence_median(last, each) - hw_evidence_median(before, each);
+  double time = last->t - before->t;
+  return rise > slope * time / 4;
+}
+
+static hw_evidence_finding_t hw_evidence_find(const hw_evidence_rule_t* rule,
+                                              const hw_point_t* points,
+                                              int count,
+                                              hw_evidence_t* evidence) {
+  if (evidence->growth < rule->min_growth) return HW_EVIDENCE_SMALL;
+  if (evidence->test.p > rule->alpha || evidence->slope.low <= 0) {
+    return HW_EVIDENCE_CHANCE;
+  }
+  /* The halves share the middle, so that six points are two times four. */
+  int half = count / 2 + 1;
+  evidence->first_slope = hw_evidence_slope(points, half);
+  evidence->last_slope = hw_evidence_slope(points + count - half, half);
+  double least = rule->sustained *
+                 fmax(evidence->first_slope, evidence->slope.slope);
+  if (evidence->last_slope < least) return HW_EVIDENCE_SLOWING;
+  if (!hw_evidence_fresh(points, count, evidence->slope.slope)) {
+    return HW_EVIDENCE_SLOWING;
+  }
+  hw_trend_shape_t shape;
+  if (hw_trend_shape(points, count, &shape) == 0) {
+    evidence->shape = shape.shape;
+    double line = fmin(shape.bic[HW_SHAPE_LINEAR],
+                       fmin(shape.bic[HW_SHAPE_SATURATING],
+                            shape.bic[HW_SHAPE_ACCELERATING]));
+    if (shape.bic[HW_SHAPE_STEP] + HW_EVIDENCE_STEP_LEAD < line) {
+      return HW_EVIDENCE_STEP;
+    }
+  }
+  return HW_EVIDENCE_GROWS;
+}
+
+void hw_evidence_assess(const hw_evidence_rule_t* rule,
+                        const hw_point_t* points, int count,
+                        hw_evidence_t* evidence) {
+  memset(evidence, 0, sizeof *evidence);
+  evidence->finding = HW_EVIDENCE_FEW;
+  int least = rule->min_points < 4 ? 4 : rule->min_points;
+  if (count < least || count > HW_TREND_MAX) return;
+  evidence->span = points[count - 1].t - points[0].t;
+  evidence->level = hw_evidence_median(points, count);
+  /* Most windows of most processes end here, for next to nothing: what has
+   * not grown from its first third to its last isn't worth the pairs. */
+  int third = count / 3;
+  evidence->finding = HW_EVIDENCE_SMALL;
+  if (hw_evidence_median(points + count - third, third) -
+          hw_evidence_median(points, third) <
+      rule->min_growth / 3) {
+    return;
+  }
+  if (hw_trend_test(points, count, &evidence->test) != 0) return;
+  if (hw_trend_slope(points, count, evidence->test.variance, HW_EVIDENCE_Z,
+                     &evidence->slope) != 0) {
+    return;
+  }
+  evidence->growth = evidence->slope.slope * evidence->span;
+  evidence->finding = hw_evidence_find(rule, points, count, evidence);
+}
