@@ -21,6 +21,25 @@ static double hw_evidence_median(const hw_point_t* points, int count) {
   return hw_trend_select(values, count, count / 2);
 }
 
+bool hw_evidence_is_high(const hw_point_t* points, int count, double slope) {
+  const hw_point_t* last = &points[count - 1];
+  double high = points[0].v;
+  for (int i = 1; i < count - 1; i++) high = fmax(high, points[i].v);
+  return last->v - high >= slope * (last->t - points[count - 2].t) / 4;
+}
+
+/* One jump between two levels explains the points better than any slope. */
+static bool hw_evidence_is_step(const hw_point_t* points, int count,
+                                hw_shape_t* best) {
+  hw_trend_shape_t shape;
+  if (hw_trend_shape(points, count, &shape) != 0) return false;
+  *best = shape.shape;
+  double line = fmin(shape.bic[HW_SHAPE_LINEAR],
+                     fmin(shape.bic[HW_SHAPE_SATURATING],
+                          shape.bic[HW_SHAPE_ACCELERATING]));
+  return shape.bic[HW_SHAPE_STEP] + HW_EVIDENCE_STEP_LEAD < line;
+}
+
 /* Whether the newest points still rise. The halves forgive a stop in the last
  * few points; this is what notices that a cache is full just now. */
 static bool hw_evidence_fresh(const hw_point_t* points, int count,
@@ -52,15 +71,11 @@ static hw_evidence_finding_t hw_evidence_find(const hw_evidence_rule_t* rule,
   if (!hw_evidence_fresh(points, count, evidence->slope.slope)) {
     return HW_EVIDENCE_SLOWING;
   }
-  hw_trend_shape_t shape;
-  if (hw_trend_shape(points, count, &shape) == 0) {
-    evidence->shape = shape.shape;
-    double line = fmin(shape.bic[HW_SHAPE_LINEAR],
-                       fmin(shape.bic[HW_SHAPE_SATURATING],
-                            shape.bic[HW_SHAPE_ACCELERATING]));
-    if (shape.bic[HW_SHAPE_STEP] + HW_EVIDENCE_STEP_LEAD < line) {
-      return HW_EVIDENCE_STEP;
-    }
+  /* A stair of two steps is a step in its last half. */
+  hw_shape_t unused;
+  if (hw_evidence_is_step(points, count, &evidence->shape) ||
+      hw_evidence_is_step(points + count - half, half, &unused)) {
+    return HW_EVIDENCE_STEP;
   }
   return HW_EVIDENCE_GROWS;
 }
@@ -90,4 +105,38 @@ void hw_evidence_assess(const hw_evidence_rule_t* rule,
   }
   evidence->growth = evidence->slope.slope * evidence->span;
   evidence->finding = hw_evidence_find(rule, points, count, evidence);
+}
+
+static double hw_evidence_rate(const hw_point_t* from, const hw_point_t* to) {
+  return to->t > from->t ? (to->v - from->v) / (to->t - from->t) : 0;
+}
+
+void hw_evidence_assess_few(const hw_evidence_few_t* rule,
+                            const hw_point_t* points, int count,
+                            double retained, hw_evidence_t* evidence) {
+  memset(evidence, 0, sizeof *evidence);
+  evidence->finding = HW_EVIDENCE_FEW;
+  if (count < 3 || count > HW_TREND_MAX) return;
+  const hw_point_t* last = &points[count - 1];
+  evidence->span = last->t - points[0].t;
+  evidence->level = hw_evidence_median(points, count);
+  evidence->growth = last->v - points[0].v;
+  evidence->shape = HW_SHAPE_LINEAR;
+  evidence->finding = HW_EVIDENCE_SMALL;
+  if (evidence->growth < rule->min_growth) return;
+  evidence->finding = HW_EVIDENCE_CHANCE;
+  for (int i = 1; i < count; i++) {
+    if (points[i].v <= points[i - 1].v) return;
+  }
+  if (hw_trend_test(points, count, &evidence->test) != 0) return;
+  if (hw_trend_slope(points, count, evidence->test.variance, HW_EVIDENCE_Z,
+                     &evidence->slope) != 0) {
+    return;
+  }
+  evidence->first_slope = hw_evidence_rate(&points[0], last - 1);
+  evidence->last_slope = hw_evidence_rate(last - 1, last);
+  evidence->finding = HW_EVIDENCE_SLOWING;
+  if (evidence->last_slope < rule->steady * evidence->first_slope) return;
+  if (retained < rule->min_retained) return;
+  evidence->finding = HW_EVIDENCE_GROWS;
 }

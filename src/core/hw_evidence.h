@@ -52,6 +52,25 @@ typedef struct {
   hw_shape_t shape;
 } hw_evidence_t;
 
+/* Thresholds for windows of so few points that no test of trend has a chance:
+ * the points must all rise, and as steadily as only exact points can. */
+typedef struct {
+  double min_growth;
+  double steady;       /* least slope of the last interval, relative to what
+                          came before */
+  double min_retained; /* least share of what had come that stayed */
+} hw_evidence_few_t;
+
+/* Judges from 3 points on. `retained` is the share of the growth since the last
+ * point but one that was still there at the last. */
+void hw_evidence_assess_few(const hw_evidence_few_t* rule,
+                            const hw_point_t* points, int count,
+                            double retained, hw_evidence_t* evidence);
+
+/* Whether the last point is a new high, by at least a quarter of what the slope
+ * promises. A series that levels off gives itself away by this first. */
+bool hw_evidence_is_high(const hw_point_t* points, int count, double slope);
+
 /* Judges the window. All of `evidence` that could be computed is set, whatever
  * the finding; what could not is 0. */
 void hw_evidence_assess(const hw_evidence_rule_t* rule,

@@ -30,8 +30,8 @@ void hw_leak_options_init(hw_leak_options_t* options) {
       .min_envelope_points = 10,
       .min_growth_bytes = 2 * HW_LEAK_MIB,
       .min_growth_share = 0.02,
-      .min_native_bytes = 8 * HW_LEAK_MIB,
-      .min_native_share = 0.05,
+      .min_native_bytes = 16 * HW_LEAK_MIB,
+      .min_native_share = 0.15,
       .min_contexts = 8,
       .sustained = 0.5,
       .evidence_ms = 45 * HW_LEAK_SECOND,
@@ -44,6 +44,8 @@ void hw_leak_options_init(hw_leak_options_t* options) {
       .hold_share = 0.2,
       .hold_ms = 8 * HW_LEAK_SECOND,
       .withdraw_ms = 12 * HW_LEAK_SECOND,
+      .few_steady = 0.75,
+      .few_retained = 0.3,
       .fallback_ms = 40 * HW_LEAK_SECOND,
       .end_ms = 30 * HW_LEAK_SECOND,
       .end_share = 0.2,
@@ -71,7 +73,8 @@ static bool hw_leak_options_valid(const hw_leak_options_t* o) {
                           o->wave_ms,          o->hold_share,
                           o->hold_ms,          o->withdraw_ms,
                           o->fallback_ms,      o->end_ms,
-                          o->sustained,        o->assumed_headroom_bytes};
+                          o->sustained,        o->few_steady,
+                          o->few_retained,     o->assumed_headroom_bytes};
   for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
     if (!hw_leak_is_share(shares[i])) return false;
   }
@@ -184,31 +187,52 @@ static void hw_leak_take(hw_leak_t* detector, hw_leak_metric_t metric,
                          double value) {
   hw_leak_track_t* track = &detector->tracks[metric];
   hw_leak_low_t* low = &track->low;
+  track->newest = value;
   if (!low->known || value <= low->v) {
     *low = (hw_leak_low_t){true, detector->now_ms, value};
   }
-  hw_series_push(&track->series[HW_LEAK_ENVELOPE], detector->now_ms, value);
+  hw_series_t* envelope = &track->series[HW_LEAK_ENVELOPE];
+  hw_series_push(envelope, detector->now_ms, value);
+  /* Few collections mean more the longer they stand alone: look again. */
+  hw_series_t* cycles = &track->series[HW_LEAK_CYCLES];
+  if ((envelope->changed & 1) != 0 &&
+      cycles->points < detector->options.min_points) {
+    cycles->changed |= 1;
+  }
+}
+
+static void hw_leak_end_cycle(hw_leak_track_t* track) {
+  track->base = track->low.v;
+  track->peak = track->newest;
+  track->low.known = false;
 }
 
 void hw_leak_gc(hw_leak_t* detector, double time_ms, bool major,
-                uint64_t heap_after_bytes) {
+                uint64_t heap_before_bytes, uint64_t heap_after_bytes) {
   if (!hw_leak_advance(detector, &time_ms)) return;
+  double before = hw_leak_size(detector, heap_before_bytes);
   double live = hw_leak_size(detector, heap_after_bytes);
   if (live < 0) return;
   hw_leak_track_t* heap = &detector->tracks[HW_LEAK_HEAP];
   hw_series_push(&heap->series[HW_LEAK_ENVELOPE], time_ms, live);
   if (major) {
+    /* The heap's cycle is at its lowest at once. Others have theirs when it is
+     * over, for V8 frees dead buffers only in the time after. */
+    if (before >= 0) heap->newest = before;
+    hw_leak_end_cycle(heap);
+    heap->low = (hw_leak_low_t){true, time_ms, live};
     hw_series_push(&heap->series[HW_LEAK_CYCLES], time_ms, live);
-    /* Level 0 is judged at each collection, not when its bucket closes, which
-     * is at the next one. */
-    heap->series[HW_LEAK_CYCLES].changed |= 1;
     for (int i = HW_LEAK_HEAP + 1; i < HW_LEAK_METRICS; i++) {
       hw_leak_track_t* track = &detector->tracks[i];
       if (!track->low.known) continue;
       hw_series_push(&track->series[HW_LEAK_CYCLES], track->low.t,
                      track->low.v);
-      track->series[HW_LEAK_CYCLES].changed |= 1;
-      track->low.known = false;
+      hw_leak_end_cycle(track);
+    }
+    /* Level 0 is judged at each collection, not when its bucket closes, which
+     * is at the next one. */
+    for (int i = 0; i < HW_LEAK_METRICS; i++) {
+      detector->tracks[i].series[HW_LEAK_CYCLES].changed |= 1;
     }
   }
   hw_leak_judge(detector);
@@ -307,4 +331,16 @@ const char* hw_leak_metric_name(hw_leak_metric_t metric) {
   static const char* const names[HW_LEAK_METRICS] = {
       "heap", "external", "arrayBuffers", "native", "contexts"};
   return (unsigned)metric < HW_LEAK_METRICS ? names[metric] : "unknown";
+}
+
+const char* hw_leak_basis_name(hw_leak_basis_t basis) {
+  switch (basis) {
+    case HW_LEAK_BY_COLLECTIONS:
+      return "collections";
+    case HW_LEAK_BY_FEW:
+      return "few-collections";
+    case HW_LEAK_BY_ENVELOPE:
+      return "envelope";
+  }
+  return "unknown";
 }

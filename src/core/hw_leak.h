@@ -114,6 +114,13 @@ typedef struct {
   /* A suspicion no window has borne out for this long (12 s), or a quarter of
    * its evidence, is withdrawn. */
   double withdraw_ms;
+  /* Fewer collections than min_points, down to 3, serve if each is above the
+   * last, the last interval rose at least at this share (0.75) of the rate
+   * before, and of what came since the last collection but one at least this
+   * share (0.3) was still there after the last. Lower: more leaks of quiet
+   * processes; more caches that fill. */
+  double few_steady;
+  double few_retained;
   /* Without major collections, the envelope's evidence must be this long
    * (40 s). Lower: quiet leaks are found earlier; garbage that waits for its
    * collection is taken for one. */
@@ -145,11 +152,18 @@ typedef struct {
   uint64_t memory_limit_bytes; /* of the container or the machine */
 } hw_leak_sample_t;
 
+/* What a verdict rests on, surest first. */
+typedef enum {
+  HW_LEAK_BY_COLLECTIONS, /* min_points major collections or more */
+  HW_LEAK_BY_FEW,         /* fewer of them */
+  HW_LEAK_BY_ENVELOPE     /* the lowest of each few seconds */
+} hw_leak_basis_t;
+
 /* A leak, or its end. Rates are per second: bytes, or contexts. */
 typedef struct {
   hw_leak_metric_t metric;
   bool over;           /* leakend; the rest is the episode's last state */
-  bool from_envelope;  /* without major collections: less sure */
+  hw_leak_basis_t basis;
   double time_ms;      /* of the verdict */
   double since_ms;     /* of the first evidence */
   double duration_ms;  /* from then to the verdict */
@@ -186,10 +200,10 @@ int hw_leak_create(const hw_leak_options_t* options, hw_leak_t** detector);
 /* Frees a detector; NULL is ignored. */
 void hw_leak_destroy(hw_leak_t* detector);
 
-/* Takes a collection that has ended: used heap in bytes after it, and whether
- * it was a major one. Minor ones help the envelope. */
+/* Takes a collection that has ended: used heap in bytes before and after it,
+ * and whether it was a major one. Minor ones help the envelope. */
 void hw_leak_gc(hw_leak_t* detector, double time_ms, bool major,
-                uint64_t heap_after_bytes);
+                uint64_t heap_before_bytes, uint64_t heap_after_bytes);
 
 /* Takes a sample. The structure is not kept. */
 void hw_leak_sample(hw_leak_t* detector, const hw_leak_sample_t* sample);
@@ -213,6 +227,9 @@ int hw_leak_current(const hw_leak_t* detector, hw_leak_metric_t metric,
 
 /* What has been refused so far. */
 void hw_leak_faults(const hw_leak_t* detector, hw_leak_faults_t* faults);
+
+/* "collections", "few-collections" or "envelope": static, never NULL. */
+const char* hw_leak_basis_name(hw_leak_basis_t basis);
 
 /* DESIGN's name of a metric, such as "arrayBuffers": static, never NULL. */
 const char* hw_leak_metric_name(hw_leak_metric_t metric);

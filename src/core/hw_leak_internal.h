@@ -20,7 +20,7 @@ typedef struct {
 
 /* Where a window's points come from. */
 typedef enum {
-  HW_LEAK_CYCLES,   /* one per major collection */
+  HW_LEAK_CYCLES,   /* the lowest from one major collection to the next */
   HW_LEAK_ENVELOPE, /* the lowest of each few seconds */
   HW_LEAK_SOURCES
 } hw_leak_source_t;
@@ -29,6 +29,9 @@ typedef enum {
 typedef struct {
   hw_series_t series[HW_LEAK_SOURCES];
   hw_leak_low_t low; /* the lowest since the last major collection */
+  double newest;     /* the newest value */
+  double base;       /* the lowest of the cycle before that collection */
+  double peak;       /* and the newest when it came */
   hw_leak_state_t state;
   double floor_ms;        /* points before this belong to an episode over */
   double suspected_ms;    /* since when */

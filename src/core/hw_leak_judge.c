@@ -3,6 +3,7 @@
  * evidence moves a metric from none to suspected to established and back.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hw_leak_internal.h"
@@ -11,6 +12,7 @@
 typedef struct {
   hw_leak_metric_t metric;
   hw_leak_source_t source;
+  hw_leak_basis_t basis;
   int level;
   hw_point_t points[HW_SERIES_POINTS];
   int count;
@@ -85,6 +87,7 @@ static bool hw_leak_may_fall_back(const hw_leak_t* detector,
   double since = window->points[0].t;
   if (hw_leak_active(detector, since) < options->fallback_ms) return false;
   if (window->metric == HW_LEAK_NATIVE) return true;
+  if (getenv("NOENV")) return false;
   hw_point_t majors[HW_SERIES_POINTS];
   int count = hw_leak_majors(detector, since, majors);
   if (count >= (int)options->min_points) return false;
@@ -105,6 +108,36 @@ static bool hw_leak_is_record(const hw_leak_t* detector,
   double top = hw_series_top_before(series, first);
   return window->points[window->count - 1].v > top &&
          window->points[window->count - 2].v > top;
+}
+
+/* Of what had come since the last collection but one, the share that outlived
+ * the last. */
+static double hw_leak_retained(const hw_leak_track_t* track) {
+  if (!track->low.known || track->peak <= track->base) return 0;
+  return (track->low.v - track->base) / (track->peak - track->base);
+}
+
+/* Fewer collections than a test of trend needs. They must bear out at least
+ * half of the time since the first; and what is used now must not be below. */
+static void hw_leak_assess_few(const hw_leak_t* detector,
+                               hw_leak_window_t* window) {
+  const hw_leak_options_t* options = &detector->options;
+  const hw_leak_track_t* track = &detector->tracks[window->metric];
+  hw_evidence_few_t rule = {
+      .min_growth = hw_leak_min_growth(options, window->metric, detector->rss,
+                                       window->points[0].v),
+      .steady = options->few_steady,
+      .min_retained = options->few_retained,
+  };
+  window->basis = HW_LEAK_BY_FEW;
+  hw_evidence_assess_few(&rule, window->points, window->count,
+                         hw_leak_retained(track), &window->evidence);
+  if (window->evidence.finding != HW_EVIDENCE_GROWS) return;
+  const hw_point_t* last = &window->points[window->count - 1];
+  if (hw_leak_active(detector, last->t) > window->evidence.span ||
+      track->newest < last->v) {
+    window->evidence.finding = HW_EVIDENCE_FEW;
+  }
 }
 
 /* Native's upper bound must grow as well. */
@@ -128,6 +161,13 @@ static void hw_leak_assess(const hw_leak_t* detector,
                            hw_leak_window_t* window) {
   const hw_leak_options_t* options = &detector->options;
   bool cycles = window->source == HW_LEAK_CYCLES;
+  window->basis = cycles ? HW_LEAK_BY_COLLECTIONS : HW_LEAK_BY_ENVELOPE;
+  if (cycles && window->level == 0 && window->count > 0 &&
+      window->count < (int)options->min_points &&
+      window->metric != HW_LEAK_NATIVE) {
+    hw_leak_assess_few(detector, window);
+    return;
+  }
   double span = window->count > 0
                     ? detector->now_ms - window->points[0].t
                     : 0;
@@ -194,7 +234,7 @@ static double hw_leak_patience(const hw_leak_t* detector, double left,
 static double hw_leak_confidence(const hw_leak_window_t* window) {
   const hw_evidence_t* evidence = &window->evidence;
   double confidence = 1 - evidence->test.p;
-  if (window->source == HW_LEAK_ENVELOPE) confidence *= 0.8;
+  if (window->basis != HW_LEAK_BY_COLLECTIONS) confidence *= 0.8;
   double pace = evidence->last_slope / evidence->slope.slope;
   confidence *= 0.7 + 0.3 * fmin(pace, 1);
   if (evidence->shape == HW_SHAPE_SATURATING) confidence *= 0.9;
@@ -209,7 +249,7 @@ static void hw_leak_write(const hw_leak_t* detector,
   double headroom = hw_leak_headroom(detector, window, &limit);
   *verdict = (hw_leak_verdict_t){
       .metric = window->metric,
-      .from_envelope = window->source == HW_LEAK_ENVELOPE,
+      .basis = window->basis,
       .time_ms = detector->now_ms,
       .since_ms = window->points[0].t,
       .duration_ms = detector->now_ms - window->points[0].t,
@@ -245,6 +285,11 @@ static void hw_leak_pass(hw_leak_t* detector, const hw_leak_window_t* window) {
     hw_leak_write(detector, window, &track->verdict);
     track->verdict.since_ms = fmin(since, track->verdict.since_ms);
     track->verdict.duration_ms = detector->now_ms - track->verdict.since_ms;
+    return;
+  }
+  /* A verdict falls on a new high only. */
+  if (!hw_evidence_is_high(window->points, window->count,
+                           window->evidence.slope.slope)) {
     return;
   }
   double limit;
@@ -333,7 +378,10 @@ static bool hw_leak_judge_level(hw_leak_t* detector, hw_leak_metric_t metric,
       hw_leak_pass(detector, &window);
       break;
     }
-    if (window.evidence.finding == HW_EVIDENCE_FEW) break;
+    if (window.evidence.finding == HW_EVIDENCE_FEW ||
+        window.basis == HW_LEAK_BY_FEW) {
+      break;
+    }
   }
   return costly;
 }

@@ -68,6 +68,7 @@ static void hw_replay_record(void* context, const hw_trace_record_t* record) {
       if (record->kind == HW_TRACE_OTHER) return;
       hw_leak_gc(replay->detector, fields[HW_TRACE_T],
                  record->kind == HW_TRACE_MAJOR,
+                 hw_replay_size(fields[HW_TRACE_HEAP_BEFORE]),
                  hw_replay_size(fields[HW_TRACE_HEAP_AFTER]));
       break;
   }
@@ -166,9 +167,9 @@ int hw_replay_json(const hw_leak_verdict_t* verdict, char* text, size_t size) {
                          verdict->time_to_limit_ms >= 0);
   hw_replay_print_number(&out, "limit", verdict->limit_bytes,
                          verdict->limit_bytes > 0);
-  hw_replay_print(&out, ",\"shape\":\"%s\",\"source\":\"%s\",\"evidence\":[",
+  hw_replay_print(&out, ",\"shape\":\"%s\",\"basis\":\"%s\",\"evidence\":[",
                   hw_trend_shape_name(verdict->shape),
-                  verdict->from_envelope ? "envelope" : "gc");
+                  hw_leak_basis_name(verdict->basis));
   for (uint32_t i = 0; i < verdict->count; i++) {
     hw_replay_print(&out, "%s[%.0f,%.0f]", i > 0 ? "," : "",
                     verdict->evidence[i].t, verdict->evidence[i].v);

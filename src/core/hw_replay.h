@@ -45,11 +45,11 @@ hw_leak_t* hw_replay_detector(hw_replay_t* replay);
  *
  *   {"event":"leak","t":61000,"metric":"heap","rate":181000,"rateLow":…,
  *    "rateHigh":…,"growth":…,"since":…,"duration":…,"confidence":0.98,
- *    "timeToLimit":…,"limit":…,"shape":"linear","source":"gc",
- *    "evidence":[[t,bytes],…]}
+ *    "timeToLimit":…,"limit":…,"shape":"linear",
+ *    "basis":"collections","evidence":[[t,bytes],…]}
  *
  * Times are milliseconds of the trace, rates per second, `timeToLimit`
- * milliseconds or null, `limit` bytes or null. `source` is "gc" or "envelope".
+ * milliseconds or null, `limit` bytes or null. `basis` is hw_leak_basis_name.
  * Returns the length, or HW_ERANGE if `size` is too small. Not dependent on the
  * locale. Pure.
  */

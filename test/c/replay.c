@@ -35,7 +35,8 @@ static const struct {
     OPTION(distant_ms),     OPTION(wave_ms),          OPTION(hold_share),
     OPTION(hold_ms),        OPTION(withdraw_ms),      OPTION(fallback_ms),
     OPTION(end_ms),         OPTION(end_share),        OPTION(bucket_ms),
-    OPTION(envelope_ms),    OPTION(assumed_headroom_bytes),
+    OPTION(envelope_ms),    OPTION(assumed_headroom_bytes), OPTION(few_steady),
+    OPTION(few_retained),
 };
 
 static int set_option(hw_leak_options_t* options, const char* text) {
