@@ -137,6 +137,7 @@ void hw_evidence_assess_few(const hw_evidence_few_t* rule,
   evidence->last_slope = hw_evidence_rate(last - 1, last);
   evidence->finding = HW_EVIDENCE_SLOWING;
   if (evidence->last_slope < rule->steady * evidence->first_slope) return;
+  if (evidence->last_slope > rule->unsteady * evidence->first_slope) return;
   if (retained < rule->min_retained) return;
   evidence->finding = HW_EVIDENCE_GROWS;
 }

@@ -58,6 +58,7 @@ typedef struct {
   double min_growth;
   double steady;       /* least slope of the last interval, relative to what
                           came before */
+  double unsteady;     /* most of it: what jumps isn't followed yet */
   double min_retained; /* least share of what had come that stayed */
 } hw_evidence_few_t;
 

@@ -35,7 +35,7 @@ void hw_leak_options_init(hw_leak_options_t* options) {
       .min_contexts = 8,
       .sustained = 0.5,
       .evidence_ms = 45 * HW_LEAK_SECOND,
-      .headroom_share = 0.3,
+      .headroom_share = 0.35,
       .min_evidence_ms = 12 * HW_LEAK_SECOND,
       .left_share = 0.1,
       .past_share = 0.1,
@@ -45,8 +45,10 @@ void hw_leak_options_init(hw_leak_options_t* options) {
       .hold_ms = 8 * HW_LEAK_SECOND,
       .withdraw_ms = 12 * HW_LEAK_SECOND,
       .few_steady = 0.75,
+      .few_unsteady = 3,
       .few_retained = 0.3,
-      .fallback_ms = 40 * HW_LEAK_SECOND,
+      .fallback_ms = 50 * HW_LEAK_SECOND,
+      .fallback_growth = 2,
       .end_ms = 30 * HW_LEAK_SECOND,
       .end_share = 0.2,
       .bucket_ms = HW_LEAK_SECOND,
@@ -74,7 +76,8 @@ static bool hw_leak_options_valid(const hw_leak_options_t* o) {
                           o->hold_ms,          o->withdraw_ms,
                           o->fallback_ms,      o->end_ms,
                           o->sustained,        o->few_steady,
-                          o->few_retained,     o->assumed_headroom_bytes};
+                          o->few_unsteady,     o->few_retained,
+                          o->fallback_growth,  o->assumed_headroom_bytes};
   for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
     if (!hw_leak_is_share(shares[i])) return false;
   }

@@ -3,10 +3,12 @@
  * evidence moves a metric from none to suspected to established and back.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "hw_leak_internal.h"
+
+/* Fewest collections that say anything by themselves. */
+#define HW_LEAK_FEW 3
 
 /* A window as read, with what it says. */
 typedef struct {
@@ -16,6 +18,7 @@ typedef struct {
   int level;
   hw_point_t points[HW_SERIES_POINTS];
   int count;
+  double min_growth;
   hw_evidence_t evidence;
 } hw_leak_window_t;
 
@@ -64,6 +67,13 @@ static double hw_leak_min_growth(const hw_leak_options_t* options,
   return fmax(options->min_growth_bytes, options->min_growth_share * level);
 }
 
+/* Of what had come since the last collection but one, the share that outlived
+ * the last. */
+static double hw_leak_retained(const hw_leak_track_t* track) {
+  if (!track->low.known || track->peak <= track->base) return 0;
+  return (track->low.v - track->base) / (track->peak - track->base);
+}
+
 /* A process that has lived through many windows of this length has had as many
  * chances to show a rise by chance. */
 static double hw_leak_alpha(const hw_leak_t* detector, double span) {
@@ -87,14 +97,14 @@ static bool hw_leak_may_fall_back(const hw_leak_t* detector,
   double since = window->points[0].t;
   if (hw_leak_active(detector, since) < options->fallback_ms) return false;
   if (window->metric == HW_LEAK_NATIVE) return true;
-  if (getenv("NOENV")) return false;
+  if (evidence->growth < options->fallback_growth * window->min_growth) {
+    return false;
+  }
   hw_point_t majors[HW_SERIES_POINTS];
   int count = hw_leak_majors(detector, since, majors);
-  if (count >= (int)options->min_points) return false;
-  if (window->metric != HW_LEAK_HEAP || count < 2) return true;
-  double time = majors[count - 1].t - majors[0].t;
-  double rise = majors[count - 1].v - majors[0].v;
-  return rise >= evidence->slope.slope * time / 4;
+  if (count >= HW_LEAK_FEW) return false;
+  return count < 2 || hw_leak_retained(&detector->tracks[window->metric]) >=
+                          options->few_retained;
 }
 
 /* What a process has held before, and then let go, is no leak when it comes
@@ -110,13 +120,6 @@ static bool hw_leak_is_record(const hw_leak_t* detector,
          window->points[window->count - 2].v > top;
 }
 
-/* Of what had come since the last collection but one, the share that outlived
- * the last. */
-static double hw_leak_retained(const hw_leak_track_t* track) {
-  if (!track->low.known || track->peak <= track->base) return 0;
-  return (track->low.v - track->base) / (track->peak - track->base);
-}
-
 /* Fewer collections than a test of trend needs. They must bear out at least
  * half of the time since the first; and what is used now must not be below. */
 static void hw_leak_assess_few(const hw_leak_t* detector,
@@ -124,9 +127,9 @@ static void hw_leak_assess_few(const hw_leak_t* detector,
   const hw_leak_options_t* options = &detector->options;
   const hw_leak_track_t* track = &detector->tracks[window->metric];
   hw_evidence_few_t rule = {
-      .min_growth = hw_leak_min_growth(options, window->metric, detector->rss,
-                                       window->points[0].v),
+      .min_growth = window->min_growth,
       .steady = options->few_steady,
+      .unsteady = options->few_unsteady,
       .min_retained = options->few_retained,
   };
   window->basis = HW_LEAK_BY_FEW;
@@ -162,6 +165,10 @@ static void hw_leak_assess(const hw_leak_t* detector,
   const hw_leak_options_t* options = &detector->options;
   bool cycles = window->source == HW_LEAK_CYCLES;
   window->basis = cycles ? HW_LEAK_BY_COLLECTIONS : HW_LEAK_BY_ENVELOPE;
+  if (window->count > 0) {
+    window->min_growth = hw_leak_min_growth(
+        options, window->metric, detector->rss, window->points[0].v);
+  }
   if (cycles && window->level == 0 && window->count > 0 &&
       window->count < (int)options->min_points &&
       window->metric != HW_LEAK_NATIVE) {
@@ -173,14 +180,11 @@ static void hw_leak_assess(const hw_leak_t* detector,
                     : 0;
   hw_evidence_rule_t rule = {
       .alpha = hw_leak_alpha(detector, span),
+      .min_growth = window->min_growth,
       .sustained = options->sustained,
       .min_points =
           (int)(cycles ? options->min_points : options->min_envelope_points),
   };
-  if (window->count > 0) {
-    rule.min_growth = hw_leak_min_growth(options, window->metric,
-                                         detector->rss, window->points[0].v);
-  }
   hw_evidence_assess(&rule, window->points, window->count, &window->evidence);
   if (window->evidence.finding != HW_EVIDENCE_GROWS) return;
   if (!cycles && !hw_leak_may_fall_back(detector, window)) {

@@ -108,11 +108,10 @@ static double hw_trend_correction(const hw_point_t* points, int n) {
       product += (ranks[i] - mean) * (ranks[i + lag] - mean);
     }
     double correlation = product / square;
-    if (fabs(correlation) <= HW_TREND_BAND / sqrt(n)) continue;
+    if (correlation <= HW_TREND_BAND / sqrt(n)) break;
     sum += (double)(n - lag) * (n - lag - 1) * (n - lag - 2) * correlation;
   }
-  double factor = 1 + 2.0 / ((double)n * (n - 1) * (n - 2)) * sum;
-  return factor > 1 ? factor : 1;
+  return 1 + 2.0 / ((double)n * (n - 1) * (n - 2)) * sum;
 }
 
 int hw_trend_test(const hw_point_t* points, int count, hw_trend_test_t* test) {

@@ -70,9 +70,10 @@ typedef struct {
  * so few inversions are counted. From ten points on the variance is corrected
  * for autocorrelation as by K. H. Hamed and A. R. Rao, "A modified Mann–Kendall
  * trend test for autocorrelated data", Journal of Hydrology 204 (1998), from
- * the ranks of what is left after Theil–Sen's line is taken off. Correlations
- * that would lower the variance are ignored: they'd make us surer, and with so
- * few points they are mostly chance.
+ * the ranks of what is left after Theil–Sen's line is taken off. Of the lags
+ * only those count that come before the first without a significant positive
+ * correlation: taking the line off makes the far ones negative, and in so short
+ * a series that would cancel what the near ones have shown.
  *
  * Returns 0, or HW_EINVAL for fewer than 3 or more than HW_TREND_MAX points.
  */
