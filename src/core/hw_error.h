@@ -10,13 +10,12 @@
  * (`ERR_HEAPWATCH_` followed by the name).
  */
 
-#define HW_ERROR_MAP(XX)                                        \
-  XX(EINVAL, -1, "a value is out of its range")                 \
-  XX(ENOMEM, -2, "not enough memory")                           \
-  XX(ESTATE, -3, "not possible in the present state")           \
-  XX(ERANGE, -4, "an index is beyond what is stored")           \
-  XX(ELOOP, -5, "the event loop refused a handle")              \
-  XX(EABI, -6, "the binary was built for another Node.js ABI")
+#define HW_ERROR_MAP(XX)                              \
+  XX(EINVAL, -1, "a value is out of its range")       \
+  XX(ENOMEM, -2, "not enough memory")                 \
+  XX(ESTATE, -3, "not possible in the present state") \
+  XX(ERANGE, -4, "an index is beyond what is stored") \
+  XX(ELOOP, -5, "the event loop refused a handle")
 
 enum {
 #define XX(name, value, message) HW_##name = value,
