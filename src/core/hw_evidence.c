@@ -25,7 +25,28 @@ bool hw_evidence_is_high(const hw_point_t* points, int count, double slope) {
   const hw_point_t* last = &points[count - 1];
   double high = points[0].v;
   for (int i = 1; i < count - 1; i++) high = fmax(high, points[i].v);
-  return last->v - high >= slope * (last->t - points[count - 2].t) / 4;
+  return last->v - high >= slope * (last->t - points[count - 2].t) / 2;
+}
+
+/* The slopes of the first and the last half of the window's time. Halves of
+ * points would not do: V8 collects a growing heap ever more seldom, so that
+ * most points are of a warm-up's first seconds. The middle is interpolated and
+ * belongs to both. */
+static void hw_evidence_halves(const hw_point_t* points, int count,
+                               hw_evidence_t* evidence) {
+  double t = (points[0].t + points[count - 1].t) / 2;
+  int after = 1; /* the first point beyond the middle */
+  while (after < count - 1 && points[after].t <= t) after++;
+  const hw_point_t* a = &points[after - 1];
+  const hw_point_t* b = &points[after];
+  double share = b->t > a->t ? (t - a->t) / (b->t - a->t) : 0;
+  hw_point_t half[HW_TREND_MAX + 1];
+  memcpy(half, points, (size_t)after * sizeof *points);
+  half[after] = (hw_point_t){t, a->v + share * (b->v - a->v)};
+  evidence->first_slope = hw_evidence_slope(half, after + 1);
+  half[0] = half[after];
+  memcpy(half + 1, b, (size_t)(count - after) * sizeof *points);
+  evidence->last_slope = hw_evidence_slope(half, count - after + 1);
 }
 
 /* One jump between two levels explains the points better than any slope. */
@@ -61,17 +82,16 @@ static hw_evidence_finding_t hw_evidence_find(const hw_evidence_rule_t* rule,
   if (evidence->test.p > rule->alpha || evidence->slope.low <= 0) {
     return HW_EVIDENCE_CHANCE;
   }
-  /* The halves share the middle, so that six points are two times four. */
-  int half = count / 2 + 1;
-  evidence->first_slope = hw_evidence_slope(points, half);
-  evidence->last_slope = hw_evidence_slope(points + count - half, half);
-  double least = rule->sustained *
-                 fmax(evidence->first_slope, evidence->slope.slope);
-  if (evidence->last_slope < least) return HW_EVIDENCE_SLOWING;
+  hw_evidence_halves(points, count, evidence);
+  if (evidence->last_slope <= 0 ||
+      evidence->last_slope < rule->sustained * evidence->first_slope) {
+    return HW_EVIDENCE_SLOWING;
+  }
   if (!hw_evidence_fresh(points, count, evidence->slope.slope)) {
     return HW_EVIDENCE_SLOWING;
   }
   /* A stair of two steps is a step in its last half. */
+  int half = count / 2 + 1;
   hw_shape_t unused;
   if (hw_evidence_is_step(points, count, &evidence->shape) ||
       hw_evidence_is_step(points + count - half, half, &unused)) {

@@ -68,7 +68,7 @@ void hw_evidence_assess_few(const hw_evidence_few_t* rule,
                             const hw_point_t* points, int count,
                             double retained, hw_evidence_t* evidence);
 
-/* Whether the last point is a new high, by at least a quarter of what the slope
+/* Whether the last point is a new high, by at least half of what the slope
  * promises. A series that levels off gives itself away by this first. */
 bool hw_evidence_is_high(const hw_point_t* points, int count, double slope);
 

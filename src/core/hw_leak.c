@@ -35,8 +35,8 @@ void hw_leak_options_init(hw_leak_options_t* options) {
       .min_contexts = 8,
       .sustained = 0.5,
       .evidence_ms = 45 * HW_LEAK_SECOND,
-      .headroom_share = 0.35,
-      .min_evidence_ms = 12 * HW_LEAK_SECOND,
+      .headroom_share = 0.4,
+      .min_evidence_ms = 15 * HW_LEAK_SECOND,
       .left_share = 0.1,
       .past_share = 0.1,
       .distant_ms = 24 * HW_LEAK_HOUR,
@@ -46,8 +46,9 @@ void hw_leak_options_init(hw_leak_options_t* options) {
       .withdraw_ms = 12 * HW_LEAK_SECOND,
       .few_steady = 0.75,
       .few_unsteady = 3,
-      .few_retained = 0.3,
+      .few_retained = 0.15,
       .fallback_ms = 50 * HW_LEAK_SECOND,
+      .fallback_heap_ms = 5 * HW_LEAK_MINUTE,
       .fallback_growth = 2,
       .end_ms = 30 * HW_LEAK_SECOND,
       .end_share = 0.2,
@@ -77,7 +78,8 @@ static bool hw_leak_options_valid(const hw_leak_options_t* o) {
                           o->fallback_ms,      o->end_ms,
                           o->sustained,        o->few_steady,
                           o->few_unsteady,     o->few_retained,
-                          o->fallback_growth,  o->assumed_headroom_bytes};
+                          o->fallback_growth,  o->fallback_heap_ms,
+                          o->assumed_headroom_bytes};
   for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
     if (!hw_leak_is_share(shares[i])) return false;
   }

@@ -94,7 +94,7 @@ typedef struct {
    * verdicts; each warm-up or cache that takes as long to fill is an alarm. */
   double evidence_ms;
   /* But once this share of the headroom at the start of the growth is used up
-   * (0.35), only `min_evidence_ms` (12 s): lower warns earlier of a heap that
+   * (0.4), only `min_evidence_ms` (15 s): lower warns earlier of a heap that
    * fills in a minute, and more often of one that only fills. */
   double headroom_share;
   double min_evidence_ms;
@@ -117,15 +117,17 @@ typedef struct {
   /* Fewer collections than min_points, down to 3, serve if each is above the
    * last, the last interval rose at between this share (0.75) and this multiple
    * (3) of the rate before, and of what came since the last collection but one
-   * at least this share (0.3) was still there after the last. Wider: more leaks
+   * at least this share (0.15) was still there after the last. Wider: more leaks
    * of quiet processes; more caches that fill. */
   double few_steady;
   double few_unsteady;
   double few_retained;
-  /* Without even those, the envelope's evidence must be this long (50 s) and
-   * its growth this many times the least (2). Lower: quiet leaks are found
-   * earlier; garbage that waits for its collection is taken for one. */
+  /* Without even those, the envelope's evidence must be this long (50 s; 5 min
+   * for heap) and its growth this many times the least (2). Lower: quiet leaks
+   * are found earlier; garbage that waits for its collection is taken for one,
+   * which in the heap is what every program has. */
   double fallback_ms;
+  double fallback_heap_ms;
   double fallback_growth;
   /* An established leak is over when for this long (30 s), or half of its
    * evidence, it grows at less than `end_share` (0.2) of its rate. */

@@ -18,6 +18,7 @@ typedef struct {
   int level;
   hw_point_t points[HW_SERIES_POINTS];
   int count;
+  bool whole; /* all that there is: nothing older, nothing left out */
   double min_growth;
   hw_evidence_t evidence;
 } hw_leak_window_t;
@@ -95,7 +96,9 @@ static bool hw_leak_may_fall_back(const hw_leak_t* detector,
   const hw_leak_options_t* options = &detector->options;
   const hw_evidence_t* evidence = &window->evidence;
   double since = window->points[0].t;
-  if (hw_leak_active(detector, since) < options->fallback_ms) return false;
+  double least = window->metric == HW_LEAK_HEAP ? options->fallback_heap_ms
+                                                : options->fallback_ms;
+  if (hw_leak_active(detector, since) < least) return false;
   if (window->metric == HW_LEAK_NATIVE) return true;
   if (evidence->growth < options->fallback_growth * window->min_growth) {
     return false;
@@ -169,7 +172,7 @@ static void hw_leak_assess(const hw_leak_t* detector,
     window->min_growth = hw_leak_min_growth(
         options, window->metric, detector->rss, window->points[0].v);
   }
-  if (cycles && window->level == 0 && window->count > 0 &&
+  if (cycles && window->whole && window->count > 0 &&
       window->count < (int)options->min_points &&
       window->metric != HW_LEAK_NATIVE) {
     hw_leak_assess_few(detector, window);
@@ -218,7 +221,7 @@ static double hw_leak_headroom(const hw_leak_t* detector,
 /* How long growth must have been watched. `left` is the time until the limit
  * at the present speed. */
 static double hw_leak_patience(const hw_leak_t* detector, double left,
-                               double gone, double since) {
+                               bool early, double since) {
   const hw_leak_options_t* options = &detector->options;
   double past = since - detector->start_ms;
   double need = options->evidence_ms;
@@ -227,10 +230,7 @@ static double hw_leak_patience(const hw_leak_t* detector, double left,
   double beyond = options->left_share * (left - options->distant_ms);
   need = fmax(need, fmin(beyond, options->wave_ms));
   /* Waiting is for those who have the time. */
-  if (gone >= options->headroom_share) {
-    need = fmin(need, options->min_evidence_ms);
-  }
-  return need;
+  return early ? fmin(need, options->min_evidence_ms) : need;
 }
 
 /* A number for dashboards, of three doubts: that the rise is chance, that it
@@ -300,12 +300,14 @@ static void hw_leak_pass(hw_leak_t* detector, const hw_leak_window_t* window) {
   double room = hw_leak_headroom(detector, window, &limit);
   double left = room / window->evidence.last_slope;
   double gone = window->evidence.growth / (window->evidence.growth + room);
-  if (seen < hw_leak_patience(detector, left, gone, window->points[0].t)) {
+  bool early = gone >= options->headroom_share &&
+               window->basis == HW_LEAK_BY_COLLECTIONS;
+  if (seen < hw_leak_patience(detector, left, early, window->points[0].t)) {
     return;
   }
   double hold = fmax(options->hold_ms,
                      options->hold_share * track->suspected_span);
-  if (gone >= options->headroom_share) hold = fmin(hold, options->hold_ms / 2);
+  if (early) hold = fmin(hold, options->hold_ms / 2);
   if (hw_leak_active(detector, track->suspected_ms) < hold) return;
   track->state = HW_LEAK_ESTABLISHED;
   track->source = window->source;
@@ -374,6 +376,7 @@ static bool hw_leak_judge_level(hw_leak_t* detector, hw_leak_metric_t metric,
   for (int quarter = 0; quarter <= 2; quarter++) {
     int skipped = count * quarter / 4;
     window.count = count - skipped;
+    window.whole = level == 0 && skipped == 0;
     memcpy(window.points, all + skipped,
            (size_t)window.count * sizeof *all);
     hw_leak_assess(detector, &window);

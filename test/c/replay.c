@@ -36,7 +36,7 @@ static const struct {
     OPTION(hold_ms),        OPTION(withdraw_ms),      OPTION(fallback_ms),
     OPTION(end_ms),         OPTION(end_share),        OPTION(bucket_ms),
     OPTION(envelope_ms),    OPTION(assumed_headroom_bytes), OPTION(few_steady),
-    OPTION(few_retained), OPTION(few_unsteady), OPTION(fallback_growth),
+    OPTION(few_retained), OPTION(few_unsteady), OPTION(fallback_growth), OPTION(fallback_heap_ms),
 };
 
 static int set_option(hw_leak_options_t* options, const char* text) {
