@@ -153,7 +153,8 @@ void hw_evidence_assess_few(const hw_evidence_few_t* rule,
                      &evidence->slope) != 0) {
     return;
   }
-  evidence->first_slope = hw_evidence_rate(&points[0], last - 1);
+  /* Not from the first on: that may be of a warm-up. */
+  evidence->first_slope = hw_evidence_rate(last - 2, last - 1);
   evidence->last_slope = hw_evidence_rate(last - 1, last);
   evidence->finding = HW_EVIDENCE_SLOWING;
   if (evidence->last_slope < rule->steady * evidence->first_slope) return;

@@ -33,7 +33,8 @@
  *
  *   none -> suspected       one window of hw_evidence grows; of windows there
  *                           are the levels of hw_series and their newer parts
- *   suspected -> none       no window has grown for a while: withdrawn
+ *   suspected -> none       new points, and no window has grown for a while:
+ *                           withdrawn
  *   suspected -> established  it has grown for as long as patience asks, and
  *                           the suspicion has been held for a while: `leak`
  *   established -> none     growth has stopped, or memory came back: `leakend`

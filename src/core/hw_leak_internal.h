@@ -37,6 +37,9 @@ typedef struct {
   double suspected_ms;    /* since when */
   double suspected_span;  /* what had been seen by then */
   double passed_ms;       /* when a window last grew */
+  hw_leak_source_t passed_source; /* which one did */
+  int passed_level;
+  double failed_ms;       /* when the same with newer points last didn't */
   double passed_span;
   double checked_ms;      /* how far growth has been found to go on */
   hw_leak_source_t source;

@@ -18,7 +18,7 @@ typedef struct {
   int level;
   hw_point_t points[HW_SERIES_POINTS];
   int count;
-  bool whole; /* all that there is: nothing older, nothing left out */
+  bool few; /* to be judged as few collections */
   double min_growth;
   hw_evidence_t evidence;
 } hw_leak_window_t;
@@ -172,9 +172,7 @@ static void hw_leak_assess(const hw_leak_t* detector,
     window->min_growth = hw_leak_min_growth(
         options, window->metric, detector->rss, window->points[0].v);
   }
-  if (cycles && window->whole && window->count > 0 &&
-      window->count < (int)options->min_points &&
-      window->metric != HW_LEAK_NATIVE) {
+  if (window->few) {
     hw_leak_assess_few(detector, window);
     return;
   }
@@ -278,6 +276,8 @@ static void hw_leak_pass(hw_leak_t* detector, const hw_leak_window_t* window) {
   double seen = hw_leak_active(detector, window->points[0].t);
   track->passed_ms = detector->now_ms;
   track->passed_span = seen;
+  track->passed_source = window->source;
+  track->passed_level = window->level;
   if (track->state == HW_LEAK_NONE) {
     track->state = HW_LEAK_SUSPECTED;
     track->suspected_ms = detector->now_ms;
@@ -361,33 +361,54 @@ static void hw_leak_follow(hw_leak_t* detector, hw_leak_metric_t metric) {
   }
 }
 
+/* The parts of a level's points that are windows, in the order in which they
+ * are tried: all; without the oldest quarter or half, which may be a warm-up;
+ * and the last few collections. */
+#define HW_LEAK_PARTS 5
+
+/* Cuts one part out; false if there is none that differs from those before. */
+static bool hw_leak_part(const hw_leak_t* detector, hw_leak_window_t* window,
+                         const hw_point_t* all, int count, int part) {
+  bool cycles = window->source == HW_LEAK_CYCLES;
+  int least = (int)(cycles ? detector->options.min_points
+                           : detector->options.min_envelope_points);
+  int size = part < 3 ? count - count * part / 4 : 8 - part;
+  window->few = part >= 3;
+  if (window->few && (!cycles || window->level > 0 || size >= least ||
+                      window->metric == HW_LEAK_NATIVE)) {
+    return false;
+  }
+  if (window->few && size > count) {
+    /* Three are only enough where there have never been more. */
+    size = part == HW_LEAK_PARTS - 1 && count == HW_LEAK_FEW ? count : 0;
+  }
+  if (!window->few && size < least) return false;
+  window->count = size;
+  memcpy(window->points, all + count - size, (size_t)size * sizeof *all);
+  return size > 0;
+}
+
 /* Judges one level of one source of one metric. Returns whether pairs had to
  * be looked at. */
 static bool hw_leak_judge_level(hw_leak_t* detector, hw_leak_metric_t metric,
                                 hw_leak_source_t source, int level) {
   hw_leak_window_t window = {
       .metric = metric, .source = source, .level = level};
+  hw_leak_track_t* track = &detector->tracks[metric];
   hw_point_t all[HW_SERIES_POINTS];
-  int count = hw_leak_read(detector, metric, source, level,
-                           detector->tracks[metric].floor_ms, all);
+  int count =
+      hw_leak_read(detector, metric, source, level, track->floor_ms, all);
   bool costly = false;
-  /* All of it, and if that doesn't grow, its newer parts: what comes before
-   * may be a warm-up. */
-  for (int quarter = 0; quarter <= 2; quarter++) {
-    int skipped = count * quarter / 4;
-    window.count = count - skipped;
-    window.whole = level == 0 && skipped == 0;
-    memcpy(window.points, all + skipped,
-           (size_t)window.count * sizeof *all);
+  for (int part = 0; part < HW_LEAK_PARTS; part++) {
+    if (!hw_leak_part(detector, &window, all, count, part)) continue;
     hw_leak_assess(detector, &window);
     if (window.evidence.test.variance > 0) costly = true;
     if (window.evidence.finding == HW_EVIDENCE_GROWS) {
       hw_leak_pass(detector, &window);
       break;
     }
-    if (window.evidence.finding == HW_EVIDENCE_FEW ||
-        window.basis == HW_LEAK_BY_FEW) {
-      break;
+    if (source == track->passed_source && level == track->passed_level) {
+      track->failed_ms = detector->now_ms;
     }
   }
   return costly;
@@ -413,7 +434,9 @@ static void hw_leak_withdraw(hw_leak_t* detector) {
     if (track->state != HW_LEAK_SUSPECTED) continue;
     double patience =
         fmax(detector->options.withdraw_ms, track->passed_span / 4);
-    if (hw_leak_active(detector, track->passed_ms) > patience) {
+    /* Where no new points come, nothing speaks against it either. */
+    if (track->failed_ms > track->passed_ms &&
+        hw_leak_active(detector, track->passed_ms) > patience) {
       track->state = HW_LEAK_NONE;
     }
   }
