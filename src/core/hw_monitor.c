@@ -68,11 +68,8 @@ int hw_monitor_keep_gcs(hw_monitor_t* monitor, bool keep) {
 }
 
 void hw_monitor_keep_pressure(hw_monitor_t* monitor, bool keep) {
-  hw_pressure_event_t stale;
-  if (keep && !monitor->keep_pressure) {
-    while (hw_pressure_next(&monitor->pressure, &stale)) {
-    }
-  }
+  if (keep && !monitor->keep_pressure)
+    hw_pressure_retell(&monitor->pressure);
   monitor->keep_pressure = keep;
 }
 

@@ -134,6 +134,11 @@ bool hw_pressure_next(hw_pressure_t* pressure, hw_pressure_event_t* event) {
   return false;
 }
 
+void hw_pressure_retell(hw_pressure_t* pressure) {
+  for (int reason = 0; reason < HW_PRESSURE_REASONS; reason++)
+    pressure->pending[reason] = pressure->active[reason];
+}
+
 const char* hw_pressure_reason_name(hw_pressure_reason_t reason) {
   switch (reason) {
     case HW_PRESSURE_HEAP_LIMIT:

@@ -88,6 +88,10 @@ bool hw_pressure_pending(const hw_pressure_t* pressure);
  * there are never more than one of each reason. */
 bool hw_pressure_next(hw_pressure_t* pressure, hw_pressure_event_t* event);
 
+/* Makes hw_pressure_next give the beginnings of all episodes that go on, and
+ * of no other. */
+void hw_pressure_retell(hw_pressure_t* pressure);
+
 /* The name of a reason, as events carry it. A static string. */
 const char* hw_pressure_reason_name(hw_pressure_reason_t reason);
 

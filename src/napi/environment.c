@@ -32,6 +32,11 @@ static void on_cleanup(napi_async_cleanup_hook_handle handle, void* data) {
   environment->exiting = true;
   while (environment->running != NULL)
     hw_watch_close(environment->running);
+  napi_env env = environment->env;
+  if (environment->memory_usage != NULL)
+    napi_delete_reference(env, environment->memory_usage);
+  if (environment->transfer_ref != NULL)
+    napi_delete_reference(env, environment->transfer_ref);
   if (environment->open == 0) end_cleanup(environment);
 }
 

@@ -19,14 +19,16 @@ const ROOT = path.join(__dirname, '..', '..', '..')
  * @param {any[]} [options.args] its arguments, as far as JSON can carry them
  * @param {string[]} [options.flags] of Node.js
  * @param {object} [options.env] variables to add; undefined removes one
+ * @param {string[]} [options.wrapper] a command, with arguments, that is to start Node.js
  * @param {number} [options.timeout] milliseconds until it is killed
  * @param {(child: import('node:child_process').ChildProcess) => void} [options.started]
  * @returns {Promise<{ code: number?, signal: string?, stdout: string, stderr: string }>}
  */
-function runNode (program, { args = [], flags = [], env = {}, timeout = 300_000, started } = {}) {
+function runNode (program, { args = [], flags = [], env = {}, wrapper = [], timeout = 300_000, started } = {}) {
   const source = `(${program})(...${JSON.stringify(args)})`
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...flags, '-e', source], {
+    const [command, ...rest] = [...wrapper, process.execPath, ...flags, '-e', source]
+    const child = spawn(command, rest, {
       // Where a package's name leads to itself.
       cwd: ROOT,
       env: { ...process.env, NODE_OPTIONS: undefined, NODE_TEST_CONTEXT: undefined, ...env },
@@ -58,6 +60,13 @@ async function runForResult (program, options) {
   return JSON.parse(result.stdout)
 }
 
+/** Runs a program that must end with exit code 0; returns the lines it printed, each as JSON. */
+async function runForLines (program, options) {
+  const result = await runNode(program, options)
+  assertEnd(result)
+  return result.stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+}
+
 // Builds with sanitizers are tens of times slower: they run the same tests
 // with smaller numbers.
 const SCALE = Number(process.env.HEAPWATCH_TEST_SCALE || 1)
@@ -67,4 +76,4 @@ function scaled (count, least = 1) {
   return Math.max(least, Math.round(count * SCALE))
 }
 
-module.exports = { ROOT, assertEnd, runForResult, runNode, scaled }
+module.exports = { ROOT, assertEnd, runForLines, runForResult, runNode, scaled }
