@@ -64,4 +64,6 @@ const binding = load()
 const transfer = new Float64Array(binding.transferLength)
 binding.setup(process, transfer, timeOrigin())
 
-module.exports = { Watch: binding.Watch, sampleFields: binding.sampleFields, transfer }
+const { Watch, Replay, sampleFields, leakDefaults } = binding
+
+module.exports = { Watch, Replay, sampleFields, leakDefaults, transfer }

@@ -5,7 +5,7 @@
 // `summary`, one line for the list, and `run(args)`, which resolves to the
 // exit code: 0 done, 1 failed, 2 called wrongly.
 
-const COMMANDS = ['build']
+const COMMANDS = ['build', 'replay']
 
 function usage () {
   const lines = COMMANDS.map((name) => `  ${name.padEnd(10)} ${require(`./${name}`).summary}`)

@@ -140,6 +140,10 @@ int hw_leak_create(const hw_leak_options_t* options, hw_leak_t** detector) {
   return 0;
 }
 
+size_t hw_leak_own_bytes(void) {
+  return sizeof(hw_leak_t);
+}
+
 void hw_leak_destroy(hw_leak_t* detector) {
   free(detector);
 }
@@ -286,6 +290,15 @@ void hw_leak_sample(hw_leak_t* detector, const hw_leak_sample_t* sample) {
   if (contexts >= 0) hw_leak_take(detector, HW_LEAK_CONTEXTS, contexts);
   hw_leak_take_native(detector, heap >= 0 ? heap : total, external);
   hw_leak_judge(detector);
+}
+
+bool hw_leak_pending(const hw_leak_t* detector) {
+  bool pending = false;
+  for (int i = 0; i < HW_LEAK_METRICS; i++) {
+    const hw_leak_track_t* track = &detector->tracks[i];
+    pending |= track->announce || track->announce_end;
+  }
+  return pending;
 }
 
 bool hw_leak_next(hw_leak_t* detector, hw_leak_verdict_t* verdict) {

@@ -202,6 +202,9 @@ void hw_leak_options_init(hw_leak_options_t* options);
  * otherwise senseless; HW_ENOMEM. */
 int hw_leak_create(const hw_leak_options_t* options, hw_leak_t** detector);
 
+/* The memory of a detector in bytes. Pure. */
+size_t hw_leak_own_bytes(void);
+
 /* Frees a detector; NULL is ignored. */
 void hw_leak_destroy(hw_leak_t* detector);
 
@@ -217,6 +220,9 @@ void hw_leak_sample(hw_leak_t* detector, const hw_leak_sample_t* sample);
  * Returns whether there was one. To be called until false after every
  * hw_leak_gc and hw_leak_sample: of each metric only the newest is kept. */
 bool hw_leak_next(hw_leak_t* detector, hw_leak_verdict_t* verdict);
+
+/* Whether hw_leak_next has a verdict to hand out. */
+bool hw_leak_pending(const hw_leak_t* detector);
 
 /* The state of one metric. */
 hw_leak_state_t hw_leak_state(const hw_leak_t* detector,

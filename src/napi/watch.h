@@ -28,6 +28,7 @@ struct hw_watch_s {
   napi_ref callback; /* notify(sampled); NULL once stopped */
   napi_async_context async_context;
   bool wants_samples; /* somebody listens to "sample" */
+  bool wants_leaks;   /* or to "leak" or "leakend" */
   int closing;        /* of sampler and notifier, those not yet closed */
   bool collected;     /* the JavaScript object is gone */
   bool closed;        /* the loop knows none of its handles */
