@@ -34,7 +34,7 @@ void hw_leak_options_init(hw_leak_options_t* options) {
       .min_native_share = 0.15,
       .min_contexts = 8,
       .sustained = 0.5,
-      .evidence_ms = 45 * HW_LEAK_SECOND,
+      .evidence_ms = 48 * HW_LEAK_SECOND,
       .headroom_share = 0.4,
       .min_evidence_ms = 15 * HW_LEAK_SECOND,
       .left_share = 0.1,
@@ -50,6 +50,7 @@ void hw_leak_options_init(hw_leak_options_t* options) {
       .fallback_ms = 50 * HW_LEAK_SECOND,
       .fallback_heap_ms = 5 * HW_LEAK_MINUTE,
       .fallback_growth = 2,
+      .fallback_retained = 0.9,
       .end_ms = 30 * HW_LEAK_SECOND,
       .end_share = 0.2,
       .bucket_ms = HW_LEAK_SECOND,
@@ -79,6 +80,7 @@ static bool hw_leak_options_valid(const hw_leak_options_t* o) {
                           o->sustained,        o->few_steady,
                           o->few_unsteady,     o->few_retained,
                           o->fallback_growth,  o->fallback_heap_ms,
+                          o->fallback_retained,
                           o->assumed_headroom_bytes};
   for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
     if (!hw_leak_is_share(shares[i])) return false;

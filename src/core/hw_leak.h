@@ -91,7 +91,7 @@ typedef struct {
   /* Least slope of a window's last half, relative to its first (0.5). Higher:
    * caches that fill are told earlier; leaks that come in bursts are lost. */
   double sustained;
-  /* Patience: growth must have been watched for this long (45 s). Lower: faster
+  /* Patience: growth must have been watched for this long (48 s). Lower: faster
    * verdicts; each warm-up or cache that takes as long to fill is an alarm. */
   double evidence_ms;
   /* But once this share of the headroom at the start of the growth is used up
@@ -118,18 +118,22 @@ typedef struct {
   /* Fewer collections than min_points, down to 3, serve if each is above the
    * last, the last interval rose at between this share (0.75) and this multiple
    * (3) of the rate before, and of what came since the last collection but one
-   * at least this share (0.15) was still there after the last. Wider: more leaks
-   * of quiet processes; more caches that fill. */
+   * at least this share (0.15) was still there after the last; twice that for
+   * each collection fewer still. Wider: more leaks of quiet processes; more
+   * caches that fill. */
   double few_steady;
   double few_unsteady;
   double few_retained;
   /* Without even those, the envelope's evidence must be this long (50 s; 5 min
    * for heap) and its growth this many times the least (2). Lower: quiet leaks
    * are found earlier; garbage that waits for its collection is taken for one,
-   * which in the heap is what every program has. */
+   * which in the heap is what every program has. But where of all that came
+   * before the last collection at least this share (0.9) outlived it, there is
+   * next to no garbage, and the heap is trusted like the rest. */
   double fallback_ms;
   double fallback_heap_ms;
   double fallback_growth;
+  double fallback_retained;
   /* An established leak is over when for this long (30 s), or half of its
    * evidence, it grows at less than `end_share` (0.2) of its rate. */
   double end_ms;

@@ -94,20 +94,25 @@ static int hw_leak_majors(const hw_leak_t* detector, double since,
 static bool hw_leak_may_fall_back(const hw_leak_t* detector,
                                   const hw_leak_window_t* window) {
   const hw_leak_options_t* options = &detector->options;
-  const hw_evidence_t* evidence = &window->evidence;
   double since = window->points[0].t;
-  double least = window->metric == HW_LEAK_HEAP ? options->fallback_heap_ms
-                                                : options->fallback_ms;
-  if (hw_leak_active(detector, since) < least) return false;
+  double seen = hw_leak_active(detector, since);
+  if (seen < options->fallback_ms) return false;
   if (window->metric == HW_LEAK_NATIVE) return true;
-  if (evidence->growth < options->fallback_growth * window->min_growth) {
+  if (window->evidence.growth <
+      options->fallback_growth * window->min_growth) {
     return false;
   }
   hw_point_t majors[HW_SERIES_POINTS];
   int count = hw_leak_majors(detector, since, majors);
   if (count >= HW_LEAK_FEW) return false;
-  return count < 2 || hw_leak_retained(&detector->tracks[window->metric]) >=
-                          options->few_retained;
+  double retained = hw_leak_retained(&detector->tracks[window->metric]);
+  if (window->metric != HW_LEAK_HEAP) {
+    return count < 2 || retained >= 2 * options->few_retained;
+  }
+  /* The last collection must bear out at least half of the window. */
+  bool clean = count == 2 && retained >= options->fallback_retained &&
+               majors[1].t - since >= hw_leak_active(detector, majors[1].t);
+  return clean || (count < 2 && seen >= options->fallback_heap_ms);
 }
 
 /* What a process has held before, and then let go, is no leak when it comes
@@ -133,7 +138,8 @@ static void hw_leak_assess_few(const hw_leak_t* detector,
       .min_growth = window->min_growth,
       .steady = options->few_steady,
       .unsteady = options->few_unsteady,
-      .min_retained = options->few_retained,
+      .min_retained = ldexp(options->few_retained,
+                            (int)options->min_points - 1 - window->count),
   };
   window->basis = HW_LEAK_BY_FEW;
   hw_evidence_assess_few(&rule, window->points, window->count,
