@@ -5,7 +5,8 @@ const { performance } = require('node:perf_hooks')
 const { Watch, transfer } = require('./native')
 const { resolveOptions } = require('./options')
 const { youngReserve } = require('./limits')
-const { stopped } = require('./errors')
+const { invalidType, stopped } = require('./errors')
+const { writeTrace } = require('./trace')
 
 // Numbers of one sample and one GC event in the transfer array.
 const SAMPLE_LENGTH = 17
@@ -100,6 +101,7 @@ class HeapWatch extends EventEmitter {
   #native
   #listening = 0
   #stopped = false
+  #closeTrace
   #leaks // those established when the watch was stopped
   // Events fetched and not emitted yet: names and events in turn, from #next.
   #events = []
@@ -222,6 +224,7 @@ class HeapWatch extends EventEmitter {
     flushes.delete(this.#flush)
     if (flushes.size === 0) process.removeListener('exit', flushAll)
     this.#emitAll()
+    this.#closeTrace?.()
   }
 
   /** Whether the watch has been stopped. */
@@ -245,6 +248,13 @@ class HeapWatch extends EventEmitter {
   leaks () {
     if (this.#stopped) return this.#leaks
     return this.#native.leaks().map(({ over, ...leak }) => leak)
+  }
+
+  writeTrace (path) {
+    if (this.#stopped) throw stopped('writeTrace')
+    if (typeof path !== 'string' || path === '') throw invalidType('path', path, 'the path of a file to make')
+    this.#closeTrace?.()
+    this.#closeTrace = writeTrace(this, path)
   }
 
   pauses () {
