@@ -118,7 +118,9 @@ const samples = (node, rounds) =>
   })
 
 async function bench (major, { rounds, parts, cpu, log }) {
-  const { peers, ...prepared } = await prepare(major, log)
+  // Only these compare with packages, which take minutes to build.
+  const withPeers = parts.includes('missed') || parts.includes('throughput')
+  const { peers, ...prepared } = await prepare(major, { withPeers, log })
   const builtIn = Object.keys(BUILT_IN).map((name) => ({ name, directory: '-' }))
   const node = { ...prepared, cpu, watchers: [...builtIn, ...peers] }
   const result = { node: node.version, rounds, peers: peers.map(({ name, version }) => ({ name, version })) }

@@ -16,11 +16,13 @@ const { PEERS } = require('./watchers')
  * Makes everything ready for one Node.js.
  *
  * @param {number} major
- * @param {(line: string) => void} log
+ * @param {object} options
+ * @param {boolean} options.withPeers whether packages are to be installed, too
+ * @param {(line: string) => void} options.log
  * @returns {Promise<{ version: string, binary: string, addon: string,
  *   peers: { name: string, directory: string, version: string, problem?: string }[] }>}
  */
-async function prepare (major, log) {
+async function prepare (major, { withPeers, log }) {
   const node = await nodeOf(major)
   const abi = execFileSync(node.binary, ['-p', 'process.versions.modules'], { encoding: 'utf8' }).trim()
   await build({ nodeBinary: node.binary, headers: node.headers, jobs: 2, log })
@@ -29,7 +31,7 @@ async function prepare (major, log) {
   return withLock(`bench-abi${abi}`, async () => {
     const addon = await buildAddon(directory, headers)
     const peers = []
-    for (const name of Object.keys(PEERS)) {
+    for (const name of withPeers ? Object.keys(PEERS) : []) {
       peers.push(await preparePeer(name, { ...node, directory, headers }, log))
     }
     return { version: node.version, binary: node.binary, addon, peers }
@@ -95,8 +97,8 @@ async function buildPeer (directory, { binary, headers }) {
 function reasonOf (output) {
   const lines = output.split('\n').map((line) => line.trim())
   const line = lines.find((text) => /\berror: /.test(text)) ??
-    lines.find((text) => /Error: /.test(text)) ?? lines.at(-1)
-  return line.replace(/^.*?\b(?:error|Error): /, '').replaceAll(ROOT + path.sep, '').slice(0, 140)
+    lines.find((text) => /\b[A-Z]\w*Error: /.test(text)) ?? lines.at(-1)
+  return line.replace(/^.*?\b(?:error|[A-Z]\w*Error): /, '').replaceAll(ROOT + path.sep, '').slice(0, 140)
 }
 
 module.exports = { prepare, reasonOf }
