@@ -32,9 +32,11 @@ function printMissed (result, versions) {
     if (reported.all !== undefined) {
       return [label, `${traced.minor + traced.major - reported.all} of ${traced.minor + traced.major}`, '(in all)']
     }
-    const of = (kind) => reported[kind] === undefined
-      ? `all ${traced[kind]}`
-      : `${traced[kind] - reported[kind]} of ${traced[kind]}`
+    const of = (kind) => {
+      if (reported[kind] === undefined) return `all ${traced[kind]}`
+      const missing = traced[kind] - reported[kind]
+      return missing < 0 ? `${-missing} too many` : `${missing} of ${traced[kind]}`
+    }
     return [label, of('minor'), of('major')]
   }))
 }

@@ -59,7 +59,7 @@ function tracedCounts (trace) {
   const lines = trace.split('\n').filter((line) => /^\[\d+:\w+(:\d+)?\]\s+\d+ ms: /.test(line))
   const asked = lines.flatMap((line, i) => /testing; GC in old space requested/.test(line) ? [i] : [])
   const between = lines.slice(asked[0] + 1, asked.at(-1))
-  const major = between.filter((line) => / ms: Mark-Compact/.test(line)).length
+  const major = between.filter((line) => / ms: (Incremental )?Mark-Compact/.test(line)).length
   return { minor: between.length - major, major }
 }
 
@@ -75,7 +75,7 @@ async function missed (node) {
     const child = await runChild('missed.js', {
       ...node,
       flags: ['--trace-gc', '--expose-gc', ...GC_HEAVY],
-      args: [name, directory, UNITS]
+      args: [name, directory, UNITS / 2]
     })
     result[name] = child.problem
       ? { problem: child.problem }

@@ -98,7 +98,7 @@ function reasonOf (output) {
   const lines = output.split('\n').map((line) => line.trim())
   const line = lines.find((text) => /\berror: /.test(text)) ??
     lines.find((text) => /\b[A-Z]\w*Error: /.test(text)) ?? lines.at(-1)
-  return line.replace(/^.*?\b(?:error|[A-Z]\w*Error): /, '').replaceAll(ROOT + path.sep, '').slice(0, 140)
+  return line.replace(/^.*?\b(?:error|\w*Error): /, '').replaceAll(ROOT + path.sep, '').slice(0, 140)
 }
 
 module.exports = { prepare, reasonOf }
