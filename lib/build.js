@@ -99,6 +99,12 @@ async function configure (stage, nodeDir, sanitize, log) {
   fs.writeFileSync(stampFile, stamp)
 }
 
+/**
+ * Runs node-gyp in a folder with a binding.gyp.
+ *
+ * @param {string} stage the folder
+ * @param {string[]} args its command and options
+ */
 async function nodeGyp (stage, args) {
   // npm hands its settings down as variables, which node-gyp ranks above its
   // own arguments: a `nodedir` in someone's .npmrc would win over ours.
@@ -128,4 +134,4 @@ function read (file, encoding = 'utf8') {
   } catch {}
 }
 
-module.exports = { build }
+module.exports = { build, nodeGyp }

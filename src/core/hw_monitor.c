@@ -19,8 +19,9 @@ typedef struct {
   bool major;
 } collection_t;
 
+/* What each collection touches comes first and close together: it finds the
+ * caches cold. */
 struct hw_monitor_s {
-  hw_monitor_options_t options;
   hw_counters_t counters;
   hw_pressure_t pressure;
   hw_ring_t samples;
@@ -29,15 +30,19 @@ struct hw_monitor_s {
   collection_t lowest_minor; /* heap_after_bytes of 0: none */
   hw_leak_t* leaks;          /* NULL: not looked for */
   double epoch_ms;           /* of uv_hrtime's zero, at the last reading */
+  uint64_t heap_limit_bytes;
   bool keep_gcs;
   bool keep_pressure;
+  hw_pressure_t pressure;
+  hw_ring_t gcs;
+  hw_monitor_options_t options;
+  hw_ring_t samples;
   /* Where the interval began that the next sample ends. */
   uint64_t last_ns;
   uint64_t last_busy_ns;
   uint64_t last_allocated_bytes;
   uint64_t sample_count;
   uint64_t missed;
-  uint64_t heap_limit_bytes;
   hw_histogram_t pauses[HW_GC_KINDS];
 };
 
