@@ -23,20 +23,17 @@ typedef struct {
  * caches cold. */
 struct hw_monitor_s {
   hw_counters_t counters;
-  hw_pressure_t pressure;
-  hw_ring_t samples;
-  hw_ring_t gcs;
-  hw_ring_t collections;
-  collection_t lowest_minor; /* heap_after_bytes of 0: none */
-  hw_leak_t* leaks;          /* NULL: not looked for */
-  double epoch_ms;           /* of uv_hrtime's zero, at the last reading */
   uint64_t heap_limit_bytes;
   bool keep_gcs;
   bool keep_pressure;
+  collection_t lowest_minor; /* heap_after_bytes of 0: none */
+  hw_leak_t* leaks;          /* NULL: not looked for */
   hw_pressure_t pressure;
   hw_ring_t gcs;
+  hw_ring_t collections;
   hw_monitor_options_t options;
   hw_ring_t samples;
+  double epoch_ms; /* of uv_hrtime's zero, at the last reading */
   /* Where the interval began that the next sample ends. */
   uint64_t last_ns;
   uint64_t last_busy_ns;
