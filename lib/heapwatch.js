@@ -86,8 +86,21 @@ function readPressure (n) {
 // last events before an exit get out.
 const flushes = new Set()
 
+// At an exit there is no later: a listener that throws must not keep the other
+// events from theirs.
 function flushAll () {
-  for (const flush of flushes) flush()
+  const errors = []
+  for (const flush of flushes) {
+    for (let more = true; more;) {
+      try {
+        flush()
+        more = false
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+  }
+  if (errors.length > 0) throw errors[0]
 }
 
 /**
