@@ -7,6 +7,9 @@
 
 #include "hw_leak_internal.h"
 
+/* What a context with a little in it costs; patience only. */
+#define HW_LEAK_CONTEXT_BYTES 1048576.0
+
 /* Fewest collections that say anything by themselves. */
 #define HW_LEAK_FEW 3
 
@@ -210,7 +213,7 @@ static double hw_leak_headroom(const hw_leak_t* detector,
   double used = window->points[window->count - 1].v;
   *limit = 0;
   if (window->metric == HW_LEAK_CONTEXTS) {
-    return detector->options.assumed_headroom_bytes;
+    return detector->options.assumed_headroom_bytes / HW_LEAK_CONTEXT_BYTES;
   }
   if (window->metric == HW_LEAK_HEAP) {
     *limit = fmax(detector->old_limit, 0);
@@ -275,11 +278,19 @@ static void hw_leak_write(const hw_leak_t* detector,
          (size_t)window->count * sizeof *window->points);
 }
 
+/* How long growth has been watched. What came after the last point is only a
+ * guess, and counts for half. */
+static double hw_leak_watched(const hw_leak_t* detector,
+                              const hw_leak_window_t* window) {
+  double since = hw_leak_active(detector, window->points[window->count - 1].t);
+  return hw_leak_active(detector, window->points[0].t) - since / 2;
+}
+
 /* A window grows: a suspicion begins, ripens, or becomes a verdict. */
 static void hw_leak_pass(hw_leak_t* detector, const hw_leak_window_t* window) {
   const hw_leak_options_t* options = &detector->options;
   hw_leak_track_t* track = &detector->tracks[window->metric];
-  double seen = hw_leak_active(detector, window->points[0].t);
+  double seen = hw_leak_watched(detector, window);
   track->passed_ms = detector->now_ms;
   track->passed_span = seen;
   track->passed_source = window->source;
