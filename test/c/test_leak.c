@@ -34,10 +34,10 @@ typedef struct {
   double (*live)(double t, double a, double b);
   double a;
   double b;
-  double base;        /* live at the start */
-  double promoted;    /* garbage into the old space, a second */
-  double factor;      /* growth between major collections */
-  double floating;    /* the most garbage a collection leaves */
+  double base;     /* live at the start */
+  double promoted; /* garbage into the old space, a second */
+  double factor;   /* growth between major collections */
+  double floating; /* the most garbage a collection leaves */
   double old_limit;
   double memory_limit;
   double step; /* between samples */
@@ -177,8 +177,7 @@ static void play(hw_leak_t* detector, const program_t* p, heap_t* heap,
     int before = heard->leaks;
     listen(detector, t, heard);
     if (heard->leaks > before) {
-      heard->used_share =
-          (live - p->base) / fmax(p->old_limit - p->base, 1);
+      heard->used_share = (live - p->base) / fmax(p->old_limit - p->base, 1);
     }
   }
 }
@@ -237,10 +236,10 @@ static void healthy_programs_are_left_alone(void** unused) {
     double a;
     double b;
   } healthy[] = {
-      {flat, 0, 0},          {filling, 2, 15},      {filling, 1, 30},
-      {filling, .5, 32},     {warming, 60, 8},      {warming, 200, 4},
-      {sawtooth, 1, 20},     {sawtooth, .5, 37},    {wave, 30, 60},
-      {wave, 20, 40},        {stairs, 10, 14},      {stairs, 6, 25},
+      {flat, 0, 0},      {filling, 2, 15},   {filling, 1, 30},
+      {filling, .5, 32}, {warming, 60, 8},   {warming, 200, 4},
+      {sawtooth, 1, 20}, {sawtooth, .5, 37}, {wave, 30, 60},
+      {wave, 20, 40},    {stairs, 10, 14},   {stairs, 6, 25},
       {wave, 80, DAY},
   };
   for (size_t i = 0; i < sizeof healthy / sizeof *healthy; i++) {
@@ -267,8 +266,8 @@ static void leaks_are_found_through_what_bends_them(void** unused) {
     double a;
     double b;
   } leaks[] = {
-      {line, .2, 0}, {line, 5, 0}, {line, 1, 20}, {bursts, .5, 5},
-      {bursts, 1, 8},
+      {line, .2, 0},   {line, 5, 0},   {line, 1, 20},
+      {bursts, .5, 5}, {bursts, 1, 8},
   };
   for (size_t i = 0; i < sizeof leaks / sizeof *leaks; i++) {
     for (int variant = 0; variant < 6; variant++) {
@@ -337,8 +336,7 @@ static void a_leak_that_begins_after_a_day_is_found_in_time(void** unused) {
   assert_true(heard.leak_at > DAY);
 }
 
-static void bursts_of_a_process_that_runs_for_long_are_forgiven(
-    void** unused) {
+static void bursts_of_a_process_that_runs_for_long_are_forgiven(void** unused) {
   (void)unused;
   /* Every hour something fills for two minutes and lets go. */
   program_t p = usual;

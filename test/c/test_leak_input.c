@@ -70,8 +70,8 @@ static void one_sample_says_nothing(void** unused) {
     hw_leak_verdict_t verdict;
     assert_int_equal(hw_leak_state(detector, (hw_leak_metric_t)i),
                      HW_LEAK_NONE);
-    assert_int_equal(
-        hw_leak_current(detector, (hw_leak_metric_t)i, &verdict), HW_ESTATE);
+    assert_int_equal(hw_leak_current(detector, (hw_leak_metric_t)i, &verdict),
+                     HW_ESTATE);
   }
   hw_leak_destroy(detector);
 }
@@ -117,10 +117,12 @@ static void a_leak_is_found_among_times_that_go_back(void** unused) {
 static void a_clock_set_back_for_good_starts_anew(void** unused) {
   (void)unused;
   hw_leak_t* detector = create();
-  for (int t = 5000; t < 5120; t++) second(detector, t, t - 4980);
+  for (int t = 5000; t < 5120; t++)
+    second(detector, t, t - 4980);
   assert_int_equal(leaks_in(detector), 1);
   /* An hour back, and flat from now on. */
-  for (int t = 1400; t < 1700; t++) second(detector, t, 140);
+  for (int t = 1400; t < 1700; t++)
+    second(detector, t, 140);
   hw_leak_faults_t faults;
   hw_leak_faults(detector, &faults);
   assert_int_equal(faults.restarts, 1);
@@ -138,10 +140,13 @@ static void a_suspended_process_is_not_watched_meanwhile(void** unused) {
   hw_leak_t* detector = create();
   /* Growing for 30 s, stopped for a minute, and growing for 10 s more: forty
    * seconds have been seen, not a hundred. */
-  for (int t = 0; t < 30; t++) second(detector, t, 20 + t);
-  for (int t = 90; t < 100; t++) second(detector, t, 20 + t - 60);
+  for (int t = 0; t < 30; t++)
+    second(detector, t, 20 + t);
+  for (int t = 90; t < 100; t++)
+    second(detector, t, 20 + t - 60);
   assert_int_equal(leaks_in(detector), 0);
-  for (int t = 100; t < 140; t++) second(detector, t, 20 + t - 60);
+  for (int t = 100; t < 140; t++)
+    second(detector, t, 20 + t - 60);
   assert_int_equal(leaks_in(detector), 1);
   hw_leak_faults_t faults;
   hw_leak_faults(detector, &faults);
@@ -153,7 +158,8 @@ static void a_flat_process_may_be_suspended_at_any_time(void** unused) {
   (void)unused;
   for (int at = 1; at < 100; at += 7) {
     hw_leak_t* detector = create();
-    for (int t = 0; t < 100; t++) second(detector, t < at ? t : t + 60, 30);
+    for (int t = 0; t < 100; t++)
+      second(detector, t < at ? t : t + 60, 30);
     assert_int_equal(leaks_in(detector), 0);
     assert_false(hw_leak_suspected(detector));
     hw_leak_destroy(detector);
@@ -177,7 +183,8 @@ static void slow_sampling_is_not_taken_for_gaps(void** unused) {
 static void an_hour_without_a_major_collection_is_no_end(void** unused) {
   (void)unused;
   hw_leak_t* detector = create();
-  for (int t = 0; t < 120; t++) second(detector, t, 20 + t);
+  for (int t = 0; t < 120; t++)
+    second(detector, t, 20 + t);
   assert_int_equal(leaks_in(detector), 1);
   for (int t = 120; t < 3720; t++) {
     hw_leak_sample_t sample = sample_at(t, 140);
@@ -187,7 +194,8 @@ static void an_hour_without_a_major_collection_is_no_end(void** unused) {
   assert_false(hw_leak_next(detector, &verdict));
   assert_int_equal(hw_leak_state(detector, HW_LEAK_HEAP), HW_LEAK_ESTABLISHED);
   /* The collections come back and show that nothing has grown. */
-  for (int t = 3720; t < 6000; t++) second(detector, t, 140);
+  for (int t = 3720; t < 6000; t++)
+    second(detector, t, 140);
   assert_true(hw_leak_next(detector, &verdict));
   assert_true(verdict.over);
   hw_leak_destroy(detector);

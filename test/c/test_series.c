@@ -23,7 +23,8 @@ static void a_bucket_keeps_its_lowest_point(void** unused) {
   hw_point_t points[HW_SERIES_POINTS];
   hw_series_init(&series, 10);
   static const double values[] = {7, 3, 5, 9, 8, 4};
-  for (int i = 0; i < 6; i++) hw_series_push(&series, 100 + i * 4, values[i]);
+  for (int i = 0; i < 6; i++)
+    hw_series_push(&series, 100 + i * 4, values[i]);
   /* Buckets from 100, 110, 120: {7 3 5}, {9 8}, {4}. */
   assert_int_equal(read(0, -1, false, points), 2);
   assert_true(points[0].t == 104 && points[0].v == 3);
@@ -86,16 +87,19 @@ static void a_month_of_seconds_fits(void** unused) {
 static void only_levels_that_show_more_are_worth_looking_at(void** unused) {
   (void)unused;
   hw_series_init(&series, 1);
-  for (int i = 0; i < 32; i++) hw_series_push(&series, i, i);
+  for (int i = 0; i < 32; i++)
+    hw_series_push(&series, i, i);
   assert_int_equal(hw_series_levels(&series), 1);
-  for (int i = 32; i < 40; i++) hw_series_push(&series, i, i);
+  for (int i = 32; i < 40; i++)
+    hw_series_push(&series, i, i);
   assert_int_equal(hw_series_levels(&series), 2);
 }
 
 static void sparse_points_are_kept_however_far_apart(void** unused) {
   (void)unused;
   hw_series_init(&series, 1000);
-  for (int i = 0; i < 20; i++) hw_series_push(&series, i * 1e7, i);
+  for (int i = 0; i < 20; i++)
+    hw_series_push(&series, i * 1e7, i);
   hw_point_t points[HW_SERIES_POINTS];
   assert_int_equal(read(0, -1, true, points), 20);
   assert_true(points[19].v == 19);
@@ -135,7 +139,8 @@ static void what_changed_is_told_by_level(void** unused) {
   hw_series_push(&series, 1, 1);
   assert_int_equal(series.changed, 1);
   series.changed = 0;
-  for (int i = 2; i < 6; i++) hw_series_push(&series, i, 1);
+  for (int i = 2; i < 6; i++)
+    hw_series_push(&series, i, 1);
   assert_int_equal(series.changed, 3);
 }
 
