@@ -1,10 +1,11 @@
 'use strict'
 
-// npm run bench:detect [-- --live] [--json FILE] [--jobs N] [--node MAJOR]
+// npm run bench:detect -- [--live] [--json FILE] [--jobs N] [--node MAJOR] [names…]
 //
 // Judges heapwatch's leak detector, with its default options, and four rules in
 // use today over the corpus of test/fixtures: its recorded traces, of every
-// Node.js or of one; with --live the programs themselves, run now.
+// Node.js or of one; with --live the programs themselves, run now on this one.
+// Names, whole or in part, choose programs.
 //
 //   found       leaking programs that were announced, after the leak began
 //   right       of these, announced with the metric of the label
@@ -19,8 +20,9 @@ const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
+const { select } = require('../../test/fixtures/corpus/run')
 const rules = require('./rules')
-const { labels, headroomUsed, list, read } = require('./trace')
+const { arrange, headroomUsed, list, read } = require('./trace')
 const { runAll } = require('./live')
 
 const CLI = path.join(__dirname, '../../lib/cli/main.js')
@@ -106,7 +108,8 @@ function print (table) {
 }
 
 async function main () {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       live: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -114,12 +117,13 @@ async function main () {
       node: { type: 'string' }
     }
   })
+  const programs = select(positionals)
   const traces = values.live
-    ? await runAll(Object.keys(labels), Number(values.jobs), (line) => process.stderr.write(line + '\n'))
-    : list().filter(({ node }) => !values.node || node.startsWith(`v${values.node}.`))
+    ? await runAll(programs, Number(values.jobs), (line) => process.stderr.write(line + '\n'))
+    : list().filter(({ node, program }) => programs.includes(program) && node.startsWith(`v${values.node ?? ''}`))
   const judged = { heapwatch: [], ...Object.fromEntries(Object.keys(rules).map((name) => [name, []])) }
   for (const each of traces) {
-    const trace = read(each.file, 900)
+    const trace = arrange(each.events ?? read(each.file), 900)
     const verdicts = { heapwatch: each.verdicts ?? replay(each.file) }
     for (const [name, rule] of Object.entries(rules)) verdicts[name] = said(rule(trace))
     for (const [name, list] of Object.entries(verdicts)) {

@@ -6,10 +6,9 @@ const fs = require('node:fs')
 const path = require('node:path')
 const zlib = require('node:zlib')
 
-const FIXTURES = path.join(__dirname, '../../test/fixtures')
-const TRACES = path.join(FIXTURES, 'traces')
+const labels = require('../../test/fixtures/corpus/labels.json')
 
-const labels = require(path.join(FIXTURES, 'corpus/labels.json'))
+const TRACES = path.join(__dirname, '../../test/fixtures/traces')
 
 // All traces: { file, program, node, died, label } of each.
 function list () {
@@ -19,14 +18,17 @@ function list () {
   }))
 }
 
-// One trace as { meta, samples, gcs }, its samples at least `apart` ms apart.
-function read (file, apart) {
+// The events of a trace's file.
+function read (file) {
   const bytes = fs.readFileSync(file)
   const text = (file.endsWith('.gz') ? zlib.gunzipSync(bytes) : bytes).toString()
+  return text.trim().split('\n').map((line) => JSON.parse(line))
+}
+
+// A trace's events as { meta, samples, gcs }, samples at least `apart` ms apart.
+function arrange (events, apart) {
   const trace = { meta: {}, samples: [], gcs: [] }
-  for (const line of text.split('\n')) {
-    if (line === '') continue
-    const event = JSON.parse(line)
+  for (const event of events) {
     if (event.type === 'meta') trace.meta = event
     else if (event.type === 'gc') trace.gcs.push(event)
     else if (event.type === 'sample' && !(event.t < trace.samples.at(-1)?.t + apart)) trace.samples.push(event)
@@ -48,4 +50,4 @@ function headroomUsed ({ meta, samples, gcs }, begins, t) {
   return Math.max(0, (live(t - 10_000, t) - start) / (limit - start))
 }
 
-module.exports = { labels, list, read, headroomUsed }
+module.exports = { list, read, arrange, headroomUsed }
