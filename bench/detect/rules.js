@@ -5,8 +5,6 @@
 // null. All look at the heap only, as they do where they are used. Samples are
 // one second apart, heapwatch's default and a common choice.
 
-const SECOND = 1000
-
 // memwatch: the heap after full collections has grown five times in a row.
 function fiveGrowths ({ gcs }) {
   const majors = gcs.filter((gc) => gc.kind === 'major')
@@ -45,15 +43,12 @@ function leastSquares (points) {
   return { slope: xy / xx, r2: yy === 0 ? 0 : xy ** 2 / (xx * yy) }
 }
 
-// heapUsed has risen in six readings in a row, ten seconds apart.
+// heapUsed has risen in ten readings in a row.
 function rising ({ samples }) {
   let rises = 0
-  let last = samples[0]
-  for (const sample of samples) {
-    if (sample.t < last.t + 9.5 * SECOND) continue
-    rises = sample.heapUsed > last.heapUsed ? rises + 1 : 0
-    last = sample
-    if (rises === 6) return sample.t
+  for (let i = 1; i < samples.length; i++) {
+    rises = samples[i].heapUsed > samples[i - 1].heapUsed ? rises + 1 : 0
+    if (rises === 10) return samples[i].t
   }
   return null
 }
@@ -66,6 +61,6 @@ function nearLimit ({ meta, samples }) {
 module.exports = {
   'five growths after full GC': fiveGrowths,
   'slope of heapUsed, r² > 0.7': slope,
-  'six rising readings in a row': rising,
+  'ten rising samples in a row': rising,
   'heapUsed over 80 % of limit': nearLimit
 }
