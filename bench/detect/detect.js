@@ -25,15 +25,25 @@ const rules = require('./rules')
 const { arrange, headroomUsed, list, read } = require('./trace')
 const { runAll } = require('./live')
 
-const CLI = path.join(__dirname, '../../lib/cli/main.js')
+const ROOT = path.join(__dirname, '../..')
 
 // Names by which a leak of the label's metric may rightly be called: a context
 // is heap too, and a Buffer external memory.
 const NAMES = { heap: ['heap'], contexts: ['contexts', 'heap'], arrayBuffers: ['arrayBuffers', 'external'], external: ['external', 'arrayBuffers'], native: ['native'] }
 
-// What heapwatch says of a trace: { t, event, metric } of each verdict.
-function replay (file) {
-  const printed = execFileSync(process.execPath, [CLI, 'replay', '--json', file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+// Builds the replay of traces, the detector's own C code as a program, unless it
+// is up to date; gives its path.
+function buildReplay () {
+  execFileSync('make', ['-s', '-C', path.join(ROOT, 'test/c'), 'replay'])
+  return path.join(ROOT, 'build/c/replay')
+}
+
+// What heapwatch says of a trace's events: { t, event, metric } of each verdict.
+// Samples are as far apart as with default options.
+function replay (program, { meta, samples, gcs }) {
+  const events = [meta, ...[...samples, ...gcs].sort((a, b) => a.t - b.t)]
+  const input = events.map((event) => JSON.stringify(event) + '\n').join('')
+  const printed = execFileSync(program, [], { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'inherit'] })
   return printed.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line))
 }
 
@@ -121,10 +131,11 @@ async function main () {
   const traces = values.live
     ? await runAll(programs, Number(values.jobs), (line) => process.stderr.write(line + '\n'))
     : list().filter(({ node, program }) => programs.includes(program) && node.startsWith(`v${values.node ?? ''}`))
+  const program = values.live ? null : buildReplay()
   const judged = { heapwatch: [], ...Object.fromEntries(Object.keys(rules).map((name) => [name, []])) }
   for (const each of traces) {
     const trace = arrange(each.events ?? read(each.file), 900)
-    const verdicts = { heapwatch: each.verdicts ?? replay(each.file) }
+    const verdicts = { heapwatch: each.verdicts ?? replay(program, trace) }
     for (const [name, rule] of Object.entries(rules)) verdicts[name] = said(rule(trace))
     for (const [name, list] of Object.entries(verdicts)) {
       judged[name].push({ name: `${each.program} on ${each.node}`, label: each.label, ...judge(list, each, trace) })
