@@ -48,12 +48,16 @@ static void drop_callback(hw_watch_t* watch) {
 
 void hw_watch_close(hw_watch_t* watch) {
   if (watch->callback == NULL) return;
-  hw_environment_remove(watch->environment, watch);
+  hw_environment_remove(watch->environment, &watch->member);
   hw_monitor_finish(watch->monitor);
   watch->closing = 2;
   hw_sampler_close(&watch->sampler, on_handle_closed);
   hw_notifier_close(&watch->notifier, on_handle_closed);
   drop_callback(watch);
+}
+
+static void on_environment_end(hw_member_t* member) {
+  hw_watch_close((hw_watch_t*)member);
 }
 
 /* -- Calls from the loop ------------------------------------------------- */
@@ -157,11 +161,13 @@ static hw_watch_t* create(hw_environment_t* environment, napi_value object,
     hw_napi_throw(env, HW_ENOMEM);
     return NULL;
   }
+  watch->member.close = on_environment_end;
   hw_reading_t first = {.time_ns = uv_hrtime()};
   hw_v8_heap_statistics(environment->v8, &first.heap);
   watch->environment = environment;
   watch->closed = true;
   int error = hw_monitor_create(&watch->monitor, options, &first);
+  watch->member.monitor = watch->monitor;
   if (error != 0) {
     free(watch);
     hw_napi_throw(env, error);
@@ -189,7 +195,7 @@ static int start(hw_watch_t* watch, uint64_t interval_ms) {
     watch->environment->open++;
     return error;
   }
-  hw_environment_add(watch->environment, watch);
+  hw_environment_add(watch->environment, &watch->member);
   error = hw_sampler_start(&watch->sampler, interval_ms);
   if (error != 0) hw_watch_close(watch);
   return error;
