@@ -35,7 +35,7 @@ void hw_leak_options_init(hw_leak_options_t* options) {
       .min_contexts = 8,
       .sustained = 0.5,
       .evidence_ms = 48 * HW_LEAK_SECOND,
-      .headroom_share = 0.4,
+      .headroom_share = 0.35,
       .min_evidence_ms = 15 * HW_LEAK_SECOND,
       .left_share = 0.1,
       .past_share = 0.1,

@@ -95,7 +95,7 @@ typedef struct {
    * verdicts; each warm-up or cache that takes as long to fill is an alarm. */
   double evidence_ms;
   /* But once this share of the headroom at the start of the growth is used up
-   * (0.4), only `min_evidence_ms` (15 s): lower warns earlier of a heap that
+   * (0.35), only `min_evidence_ms` (15 s): lower warns earlier of a heap that
    * fills in a minute, and more often of one that only fills. */
   double headroom_share;
   double min_evidence_ms;

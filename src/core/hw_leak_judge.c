@@ -275,12 +275,14 @@ static void hw_leak_write(const hw_leak_t* detector,
          (size_t)window->count * sizeof *window->points);
 }
 
-/* How long growth has been watched. What came after the last point is only a
- * guess, and counts for half. */
+/* How long growth has been watched. What came after the last point counts as
+ * far as what came before it has stayed. */
 static double hw_leak_watched(const hw_leak_t* detector,
                               const hw_leak_window_t* window) {
+  const hw_leak_track_t* track = &detector->tracks[window->metric];
   double since = hw_leak_active(detector, window->points[window->count - 1].t);
-  return hw_leak_active(detector, window->points[0].t) - since / 2;
+  double stays = fmin(fmax(hw_leak_retained(track), 0), 1);
+  return hw_leak_active(detector, window->points[0].t) - since * (1 - stays);
 }
 
 /* A window grows: a suspicion begins, ripens, or becomes a verdict. */
@@ -387,7 +389,9 @@ static bool hw_leak_part(const hw_leak_t* detector, hw_leak_window_t* window,
                            : detector->options.min_envelope_points);
   int size = part < 3 ? count - count * part / 4 : 8 - part;
   window->few = part >= 3;
-  if (window->few && (!cycles || window->level > 0 || size >= least ||
+  /* Who has seen many collections has had many chances to find a few that
+   * rise. */
+  if (window->few && (!cycles || count > 2 * least || size >= least ||
                       window->metric == HW_LEAK_NATIVE)) {
     return false;
   }
@@ -418,7 +422,7 @@ static bool hw_leak_judge_level(hw_leak_t* detector, hw_leak_metric_t metric,
     return false;
   }
   /* Newer parts of a full level are what the level below shows finer. */
-  int parts = count < HW_SERIES_POINTS ? HW_LEAK_PARTS : 1;
+  int parts = level == 0 || count < HW_SERIES_POINTS ? HW_LEAK_PARTS : 1;
   bool costly = false;
   for (int part = 0; part < parts; part++) {
     if (!hw_leak_part(detector, &window, all, count, part)) continue;
