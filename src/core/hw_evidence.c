@@ -17,14 +17,16 @@ static double hw_evidence_slope(const hw_point_t* points, int count) {
 
 static double hw_evidence_median(const hw_point_t* points, int count) {
   double values[HW_TREND_MAX];
-  for (int i = 0; i < count; i++) values[i] = points[i].v;
+  for (int i = 0; i < count; i++)
+    values[i] = points[i].v;
   return hw_trend_select(values, count, count / 2);
 }
 
 bool hw_evidence_is_high(const hw_point_t* points, int count, double slope) {
   const hw_point_t* last = &points[count - 1];
   double high = points[0].v;
-  for (int i = 1; i < count - 1; i++) high = fmax(high, points[i].v);
+  for (int i = 1; i < count - 1; i++)
+    high = fmax(high, points[i].v);
   return last->v - high >= slope * (last->t - points[count - 2].t) / 2;
 }
 
@@ -36,7 +38,8 @@ static void hw_evidence_halves(const hw_point_t* points, int count,
                                hw_evidence_t* evidence) {
   double t = (points[0].t + points[count - 1].t) / 2;
   int after = 1; /* the first point beyond the middle */
-  while (after < count - 1 && points[after].t <= t) after++;
+  while (after < count - 1 && points[after].t <= t)
+    after++;
   const hw_point_t* a = &points[after - 1];
   const hw_point_t* b = &points[after];
   double share = b->t > a->t ? (t - a->t) / (b->t - a->t) : 0;
@@ -55,9 +58,9 @@ static bool hw_evidence_is_step(const hw_point_t* points, int count,
   hw_trend_shape_t shape;
   if (hw_trend_shape(points, count, &shape) != 0) return false;
   *best = shape.shape;
-  double line = fmin(shape.bic[HW_SHAPE_LINEAR],
-                     fmin(shape.bic[HW_SHAPE_SATURATING],
-                          shape.bic[HW_SHAPE_ACCELERATING]));
+  double line = fmin(
+      shape.bic[HW_SHAPE_LINEAR],
+      fmin(shape.bic[HW_SHAPE_SATURATING], shape.bic[HW_SHAPE_ACCELERATING]));
   return shape.bic[HW_SHAPE_STEP] + HW_EVIDENCE_STEP_LEAD < line;
 }
 
@@ -115,7 +118,7 @@ void hw_evidence_assess(const hw_evidence_rule_t* rule,
   evidence->finding = HW_EVIDENCE_SMALL;
   if (hw_evidence_median(points + count - third, third) -
           hw_evidence_median(points, third) <
-      rule->min_growth / 3) {
+      rule->min_growth / 2) {
     return;
   }
   if (hw_trend_test(points, count, &evidence->test) != 0) return;

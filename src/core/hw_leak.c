@@ -71,17 +71,16 @@ static bool hw_leak_options_valid(const hw_leak_options_t* o) {
   const double shares[] = {o->min_growth_share, o->min_native_share,
                            o->headroom_share,   o->left_share,
                            o->past_share,       o->end_share};
-  const double sizes[] = {o->min_growth_bytes, o->min_native_bytes,
-                          o->min_contexts,     o->evidence_ms,
-                          o->min_evidence_ms,  o->distant_ms,
-                          o->wave_ms,          o->hold_share,
-                          o->hold_ms,          o->withdraw_ms,
-                          o->fallback_ms,      o->end_ms,
-                          o->sustained,        o->few_steady,
-                          o->few_unsteady,     o->few_retained,
-                          o->fallback_growth,  o->fallback_heap_ms,
-                          o->fallback_retained,
-                          o->assumed_headroom_bytes};
+  const double sizes[] = {o->min_growth_bytes,  o->min_native_bytes,
+                          o->min_contexts,      o->evidence_ms,
+                          o->min_evidence_ms,   o->distant_ms,
+                          o->wave_ms,           o->hold_share,
+                          o->hold_ms,           o->withdraw_ms,
+                          o->fallback_ms,       o->end_ms,
+                          o->sustained,         o->few_steady,
+                          o->few_unsteady,      o->few_retained,
+                          o->fallback_growth,   o->fallback_heap_ms,
+                          o->fallback_retained, o->assumed_headroom_bytes};
   for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
     if (!hw_leak_is_share(shares[i])) return false;
   }
@@ -109,8 +108,7 @@ void hw_leak_finish(hw_leak_track_t* track, double now_ms) {
 static void hw_leak_reset(hw_leak_t* detector) {
   for (int i = 0; i < HW_LEAK_METRICS; i++) {
     hw_leak_track_t* track = &detector->tracks[i];
-    hw_series_init(&track->series[HW_LEAK_CYCLES],
-                   detector->options.bucket_ms);
+    hw_series_init(&track->series[HW_LEAK_CYCLES], detector->options.bucket_ms);
     hw_series_init(&track->series[HW_LEAK_ENVELOPE],
                    detector->options.envelope_ms);
     track->low.known = false;
@@ -295,8 +293,8 @@ bool hw_leak_next(hw_leak_t* detector, hw_leak_verdict_t* verdict) {
     hw_leak_track_t* track = &detector->tracks[i];
     /* An end is told before the start of the next episode, and after that of
      * its own. */
-    if (track->announce_end && (!track->announce ||
-                                track->end.time_ms < track->verdict.time_ms)) {
+    if (track->announce_end &&
+        (!track->announce || track->end.time_ms < track->verdict.time_ms)) {
       track->announce_end = false;
       *verdict = track->end;
       return true;

@@ -171,16 +171,16 @@ typedef enum {
 /* A leak, or its end. Rates are per second: bytes, or contexts. */
 typedef struct {
   hw_leak_metric_t metric;
-  bool over;           /* leakend; the rest is the episode's last state */
+  bool over; /* leakend; the rest is the episode's last state */
   hw_leak_basis_t basis;
-  double time_ms;      /* of the verdict */
-  double since_ms;     /* of the first evidence */
-  double duration_ms;  /* from then to the verdict */
-  double rate;         /* now: of the last half of the evidence */
-  double rate_low;     /* 90 % interval of the rate over all the evidence */
+  double time_ms;     /* of the verdict */
+  double since_ms;    /* of the first evidence */
+  double duration_ms; /* from then to the verdict */
+  double rate;        /* now: of the last half of the evidence */
+  double rate_low;    /* 90 % interval of the rate over all the evidence */
   double rate_high;
-  double growth;       /* bytes or contexts, over the evidence */
-  double confidence;   /* 0 to 1 */
+  double growth;           /* bytes or contexts, over the evidence */
+  double confidence;       /* 0 to 1 */
   double time_to_limit_ms; /* at that rate; negative if no limit is known */
   double limit_bytes;      /* 0 if none is known */
   hw_shape_t shape;

@@ -33,18 +33,18 @@ typedef struct {
   double base;       /* the lowest of the cycle before that collection */
   double peak;       /* and the newest when it came */
   hw_leak_state_t state;
-  double floor_ms;        /* points before this belong to an episode over */
-  double suspected_ms;    /* since when */
-  double suspected_span;  /* what had been seen by then */
-  double passed_ms;       /* when a window last grew */
+  double floor_ms;       /* points before this belong to an episode over */
+  double suspected_ms;   /* since when */
+  double suspected_span; /* what had been seen by then */
+  double passed_ms;      /* when a window last grew */
   hw_leak_source_t passed_source; /* which one did */
   int passed_level;
-  double failed_ms;       /* when the same with newer points last didn't */
+  double failed_ms; /* when the same with newer points last didn't */
   double passed_span;
-  double checked_ms;      /* how far growth has been found to go on */
+  double checked_ms; /* how far growth has been found to go on */
   hw_leak_source_t source;
-  bool announce;          /* `verdict` waits for hw_leak_next */
-  bool announce_end;      /* and `end` */
+  bool announce;     /* `verdict` waits for hw_leak_next */
+  bool announce_end; /* and `end` */
   hw_leak_verdict_t verdict;
   hw_leak_verdict_t end;
 } hw_leak_track_t;
@@ -65,10 +65,10 @@ struct hw_leak_s {
   double now_ms;
   double step_ms; /* a running mean of the time between samples */
   double sampled_ms;
-  uint32_t late; /* inputs in a row that were before now */
-  double explained_peak;  /* the most heap and external there has been */
-  double rss;             /* newest; negative if unknown */
-  double old_limit;       /* newest; 0 if unknown */
+  uint32_t late;         /* inputs in a row that were before now */
+  double explained_peak; /* the most heap and external there has been */
+  double rss;            /* newest; negative if unknown */
+  double old_limit;      /* newest; 0 if unknown */
   double memory_limit;
   uint32_t turn; /* whose turn it is to be judged */
   hw_leak_faults_t faults;

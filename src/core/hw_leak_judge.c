@@ -7,6 +7,9 @@
 
 #include "hw_leak_internal.h"
 
+/* What a context with a little in it costs; patience only. */
+#define HW_LEAK_CONTEXT_BYTES 1048576.0
+
 /* Fewest collections that say anything by themselves. */
 #define HW_LEAK_FEW 3
 
@@ -26,8 +29,8 @@ typedef struct {
 /* The time from `from` until now in which the process ran. */
 static double hw_leak_active(const hw_leak_t* detector, double from) {
   double active = detector->now_ms - from;
-  uint64_t kept = detector->gap_count < HW_LEAK_GAPS ? detector->gap_count
-                                                     : HW_LEAK_GAPS;
+  uint64_t kept =
+      detector->gap_count < HW_LEAK_GAPS ? detector->gap_count : HW_LEAK_GAPS;
   for (uint64_t i = 0; i < kept; i++) {
     const hw_leak_gap_t* gap = &detector->gaps[i];
     if (gap->start_ms >= from) active -= gap->length_ms;
@@ -40,8 +43,8 @@ static int hw_leak_read(const hw_leak_t* detector, hw_leak_metric_t metric,
                         hw_point_t* points) {
   const hw_leak_track_t* track = &detector->tracks[metric];
   bool cycles = source == HW_LEAK_CYCLES;
-  int count = hw_series_read(&track->series[source], level, since, cycles,
-                             points);
+  int count =
+      hw_series_read(&track->series[source], level, since, cycles, points);
   /* The cycle that runs has a lowest so far, which is as good as the others
    * once it has lasted a little. The heap's has not: its garbage is only gone
    * at the end. */
@@ -98,8 +101,7 @@ static bool hw_leak_may_fall_back(const hw_leak_t* detector,
   double seen = hw_leak_active(detector, since);
   if (seen < options->fallback_ms) return false;
   if (window->metric == HW_LEAK_NATIVE) return true;
-  if (window->evidence.growth <
-      options->fallback_growth * window->min_growth) {
+  if (window->evidence.growth < options->fallback_growth * window->min_growth) {
     return false;
   }
   hw_point_t majors[HW_SERIES_POINTS];
@@ -119,10 +121,12 @@ static bool hw_leak_may_fall_back(const hw_leak_t* detector,
  * back. Only a past longer than the window can tell. */
 static bool hw_leak_is_record(const hw_leak_t* detector,
                               const hw_leak_window_t* window) {
+  if (window->count < 2) return true;
   const hw_series_t* series =
       &detector->tracks[window->metric].series[window->source];
   double first = window->points[0].t;
-  if (first - series->start <= window->evidence.span) return true;
+  double span = window->points[window->count - 1].t - first;
+  if (first - series->start <= span) return true;
   double top = hw_series_top_before(series, first);
   return window->points[window->count - 1].v > top &&
          window->points[window->count - 2].v > top;
@@ -158,8 +162,8 @@ static bool hw_leak_bounds_agree(const hw_leak_t* detector,
   if (window->metric != HW_LEAK_NATIVE) return true;
   hw_point_t points[HW_SERIES_POINTS];
   for (int level = 0; level < HW_SERIES_LEVELS; level++) {
-    int count = hw_series_read(&detector->ceiling, level,
-                               window->points[0].t, false, points);
+    int count = hw_series_read(&detector->ceiling, level, window->points[0].t,
+                               false, points);
     /* A full ring may have lost the window's beginning. */
     if (count == HW_SERIES_POINTS && level + 1 < HW_SERIES_LEVELS) continue;
     hw_trend_slope_t slope;
@@ -175,16 +179,14 @@ static void hw_leak_assess(const hw_leak_t* detector,
   bool cycles = window->source == HW_LEAK_CYCLES;
   window->basis = cycles ? HW_LEAK_BY_COLLECTIONS : HW_LEAK_BY_ENVELOPE;
   if (window->count > 0) {
-    window->min_growth = hw_leak_min_growth(
-        options, window->metric, detector->rss, window->points[0].v);
+    window->min_growth = hw_leak_min_growth(options, window->metric,
+                                            detector->rss, window->points[0].v);
   }
   if (window->few) {
     hw_leak_assess_few(detector, window);
     return;
   }
-  double span = window->count > 0
-                    ? detector->now_ms - window->points[0].t
-                    : 0;
+  double span = window->count > 0 ? detector->now_ms - window->points[0].t : 0;
   hw_evidence_rule_t rule = {
       .alpha = hw_leak_alpha(detector, span),
       .min_growth = window->min_growth,
@@ -196,8 +198,6 @@ static void hw_leak_assess(const hw_leak_t* detector,
   if (window->evidence.finding != HW_EVIDENCE_GROWS) return;
   if (!cycles && !hw_leak_may_fall_back(detector, window)) {
     window->evidence.finding = HW_EVIDENCE_FEW;
-  } else if (!hw_leak_is_record(detector, window)) {
-    window->evidence.finding = HW_EVIDENCE_SMALL;
   } else if (!hw_leak_bounds_agree(detector, window)) {
     window->evidence.finding = HW_EVIDENCE_SLOWING;
   }
@@ -210,7 +210,7 @@ static double hw_leak_headroom(const hw_leak_t* detector,
   double used = window->points[window->count - 1].v;
   *limit = 0;
   if (window->metric == HW_LEAK_CONTEXTS) {
-    return detector->options.assumed_headroom_bytes;
+    return detector->options.assumed_headroom_bytes / HW_LEAK_CONTEXT_BYTES;
   }
   if (window->metric == HW_LEAK_HEAP) {
     *limit = fmax(detector->old_limit, 0);
@@ -229,8 +229,8 @@ static double hw_leak_patience(const hw_leak_t* detector, double left,
   const hw_leak_options_t* options = &detector->options;
   double past = since - detector->start_ms;
   double need = options->evidence_ms;
-  need = fmax(need, fmin(options->left_share * left,
-                         options->past_share * past));
+  need =
+      fmax(need, fmin(options->left_share * left, options->past_share * past));
   double beyond = options->left_share * (left - options->distant_ms);
   need = fmax(need, fmin(beyond, options->wave_ms));
   /* Waiting is for those who have the time. */
@@ -275,11 +275,19 @@ static void hw_leak_write(const hw_leak_t* detector,
          (size_t)window->count * sizeof *window->points);
 }
 
+/* How long growth has been watched. What came after the last point is only a
+ * guess, and counts for half. */
+static double hw_leak_watched(const hw_leak_t* detector,
+                              const hw_leak_window_t* window) {
+  double since = hw_leak_active(detector, window->points[window->count - 1].t);
+  return hw_leak_active(detector, window->points[0].t) - since / 2;
+}
+
 /* A window grows: a suspicion begins, ripens, or becomes a verdict. */
 static void hw_leak_pass(hw_leak_t* detector, const hw_leak_window_t* window) {
   const hw_leak_options_t* options = &detector->options;
   hw_leak_track_t* track = &detector->tracks[window->metric];
-  double seen = hw_leak_active(detector, window->points[0].t);
+  double seen = hw_leak_watched(detector, window);
   track->passed_ms = detector->now_ms;
   track->passed_span = seen;
   track->passed_source = window->source;
@@ -311,8 +319,8 @@ static void hw_leak_pass(hw_leak_t* detector, const hw_leak_window_t* window) {
   if (seen < hw_leak_patience(detector, left, early, window->points[0].t)) {
     return;
   }
-  double hold = fmax(options->hold_ms,
-                     options->hold_share * track->suspected_span);
+  double hold =
+      fmax(options->hold_ms, options->hold_share * track->suspected_span);
   if (early) hold = fmin(hold, options->hold_ms / 2);
   if (hw_leak_active(detector, track->suspected_ms) < hold) return;
   track->state = HW_LEAK_ESTABLISHED;
@@ -327,8 +335,7 @@ static int hw_leak_since(const hw_leak_t* detector, hw_leak_metric_t metric,
                          hw_leak_source_t source, double since,
                          hw_point_t* points) {
   int count = 0;
-  int levels =
-      hw_series_levels(&detector->tracks[metric].series[source]);
+  int levels = hw_series_levels(&detector->tracks[metric].series[source]);
   for (int level = 0; level < levels; level++) {
     count = hw_leak_read(detector, metric, source, level, since, points);
     if (count < HW_SERIES_POINTS) break;
@@ -347,8 +354,8 @@ static void hw_leak_follow(hw_leak_t* detector, hw_leak_metric_t metric) {
                             verdict->evidence[verdict->count - 1].t, points);
   if (count >= 3) {
     /* Given back: the last two are below the middle of the growth. */
-    double middle = verdict->evidence[verdict->count - 1].v -
-                    verdict->growth / 2;
+    double middle =
+        verdict->evidence[verdict->count - 1].v - verdict->growth / 2;
     if (points[count - 1].v < middle && points[count - 2].v < middle) {
       hw_leak_finish(track, detector->now_ms);
       return;
@@ -356,8 +363,8 @@ static void hw_leak_follow(hw_leak_t* detector, hw_leak_metric_t metric) {
   }
   double quiet = fmax(options->end_ms, verdict->duration_ms / 2);
   if (hw_leak_active(detector, track->checked_ms) < quiet) return;
-  count = hw_leak_since(detector, metric, track->source, track->checked_ms,
-                        points);
+  count =
+      hw_leak_since(detector, metric, track->source, track->checked_ms, points);
   hw_trend_slope_t slope;
   if (count < 4 || hw_trend_slope(points, count, 0, 0, &slope) != 0) return;
   if (slope.slope * 1000 < options->end_share * verdict->rate) {
@@ -404,10 +411,22 @@ static bool hw_leak_judge_level(hw_leak_t* detector, hw_leak_metric_t metric,
   hw_point_t all[HW_SERIES_POINTS];
   int count =
       hw_leak_read(detector, metric, source, level, track->floor_ms, all);
+  /* An established leak is only kept up to date. */
+  if (track->state == HW_LEAK_ESTABLISHED &&
+      detector->now_ms - track->verdict.time_ms <
+          detector->options.end_ms / 2) {
+    return false;
+  }
+  /* Newer parts of a full level are what the level below shows finer. */
+  int parts = count < HW_SERIES_POINTS ? HW_LEAK_PARTS : 1;
   bool costly = false;
-  for (int part = 0; part < HW_LEAK_PARTS; part++) {
+  for (int part = 0; part < parts; part++) {
     if (!hw_leak_part(detector, &window, all, count, part)) continue;
-    hw_leak_assess(detector, &window);
+    if (hw_leak_is_record(detector, &window)) {
+      hw_leak_assess(detector, &window);
+    } else {
+      window.evidence = (hw_evidence_t){.finding = HW_EVIDENCE_SMALL};
+    }
     if (window.evidence.test.variance > 0) costly = true;
     if (window.evidence.finding == HW_EVIDENCE_GROWS) {
       hw_leak_pass(detector, &window);
@@ -427,7 +446,8 @@ static bool hw_leak_judge_source(hw_leak_t* detector, hw_leak_metric_t metric,
   series->changed &= (UINT32_C(1) << levels) - 1;
   while (series->changed != 0) {
     int level = 0;
-    while ((series->changed >> level & 1) == 0) level++;
+    while ((series->changed >> level & 1) == 0)
+      level++;
     series->changed &= ~(UINT32_C(1) << level);
     if (hw_leak_judge_level(detector, metric, source, level)) return true;
   }

@@ -84,8 +84,7 @@ static void hw_replay_error(void* context, uint64_t line, const char* reason) {
 }
 
 int hw_replay_create(const hw_leak_options_t* options,
-                     const hw_replay_handler_t* handler,
-                     hw_replay_t** replay) {
+                     const hw_replay_handler_t* handler, hw_replay_t** replay) {
   hw_replay_t* created = calloc(1, sizeof *created);
   if (created == NULL) return HW_ENOMEM;
   created->handler = *handler;

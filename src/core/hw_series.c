@@ -105,9 +105,8 @@ double hw_series_top_before(const hw_series_t* series, double time) {
   for (int l = 0; l < levels; l++) {
     const hw_series_level_t* level = &series->levels[l];
     double width = ldexp(series->width, l);
-    uint64_t first = level->closed > HW_SERIES_POINTS
-                         ? level->closed - HW_SERIES_POINTS
-                         : 0;
+    uint64_t first =
+        level->closed > HW_SERIES_POINTS ? level->closed - HW_SERIES_POINTS : 0;
     for (uint64_t i = first; i < level->closed; i++) {
       const hw_series_bucket_t* bucket = &level->ring[i % HW_SERIES_POINTS];
       if (bucket->t + width <= time && bucket->top > top) top = bucket->top;

@@ -110,7 +110,7 @@ int hw_trend_shape(const hw_point_t* points, int count,
 }
 
 const char* hw_trend_shape_name(hw_shape_t shape) {
-  static const char* const names[HW_SHAPES] = {
-      "constant", "step", "saturating", "linear", "accelerating"};
+  static const char* const names[HW_SHAPES] = {"constant", "step", "saturating",
+                                               "linear", "accelerating"};
   return (unsigned)shape < HW_SHAPES ? names[shape] : "unknown";
 }

@@ -40,8 +40,7 @@ static int hw_trace_peek(const hw_trace_scan_t* scan) {
   return scan->at < scan->end ? *scan->at : -1;
 }
 
-static bool hw_trace_expect(hw_trace_scan_t* scan, char c,
-                            const char* reason) {
+static bool hw_trace_expect(hw_trace_scan_t* scan, char c, const char* reason) {
   hw_trace_space(scan);
   if (hw_trace_peek(scan) != c) return hw_trace_fail(scan, reason);
   scan->at++;
@@ -153,7 +152,8 @@ static bool hw_trace_number(hw_trace_scan_t* scan, double* number) {
   int count;
   bool zero = hw_trace_peek(scan) == '0';
   if (!hw_trace_digits(scan, &mantissa, &dropped, &count)) return false;
-  if (zero && count > 1) return hw_trace_fail(scan, "a number with a leading 0");
+  if (zero && count > 1)
+    return hw_trace_fail(scan, "a number with a leading 0");
   exponent += dropped;
   if (hw_trace_peek(scan) == '.') {
     scan->at++;
@@ -336,7 +336,8 @@ const char* hw_trace_parse(const char* line, size_t size,
                           (const unsigned char*)line + size, NULL};
   hw_trace_names_t names = {"", ""};
   double fields[HW_TRACE_FIELDS];
-  for (int i = 0; i < HW_TRACE_FIELDS; i++) fields[i] = NAN;
+  for (int i = 0; i < HW_TRACE_FIELDS; i++)
+    fields[i] = NAN;
   hw_trace_space(&scan);
   if (scan.at == scan.end) return "";
   if (!hw_trace_object(&scan, &names, fields)) return scan.error;
@@ -368,9 +369,8 @@ static void hw_trace_end_line(hw_trace_t* reader) {
     size -= 3;
   }
   hw_trace_record_t record;
-  const char* wrong = reader->too_long
-                          ? "longer than 65,536 bytes"
-                          : hw_trace_parse(line, size, &record);
+  const char* wrong = reader->too_long ? "longer than 65,536 bytes"
+                                       : hw_trace_parse(line, size, &record);
   reader->size = 0;
   reader->too_long = false;
   if (wrong == NULL) {

@@ -43,27 +43,27 @@ typedef enum {
 } hw_trace_kind_t;
 
 /* Numbers of a record. Those a line doesn't have are NaN. */
-#define HW_TRACE_FIELD_MAP(XX)             \
-  XX(T, "t")                               \
-  XX(HEAP_USED, "heapUsed")                \
-  XX(HEAP_TOTAL, "heapTotal")              \
-  XX(PHYSICAL_HEAP, "physicalHeap")        \
-  XX(RSS, "rss")                           \
-  XX(EXTERNAL, "external")                 \
-  XX(ARRAY_BUFFERS, "arrayBuffers")        \
-  XX(NATIVE_CONTEXTS, "nativeContexts")    \
-  XX(DURATION, "duration")                 \
-  XX(HEAP_BEFORE, "heapBefore")            \
-  XX(HEAP_AFTER, "heapAfter")              \
-  XX(HEAP_LIMIT, "heapLimit")              \
-  XX(OLD_LIMIT, "oldLimit")                \
+#define HW_TRACE_FIELD_MAP(XX)          \
+  XX(T, "t")                            \
+  XX(HEAP_USED, "heapUsed")             \
+  XX(HEAP_TOTAL, "heapTotal")           \
+  XX(PHYSICAL_HEAP, "physicalHeap")     \
+  XX(RSS, "rss")                        \
+  XX(EXTERNAL, "external")              \
+  XX(ARRAY_BUFFERS, "arrayBuffers")     \
+  XX(NATIVE_CONTEXTS, "nativeContexts") \
+  XX(DURATION, "duration")              \
+  XX(HEAP_BEFORE, "heapBefore")         \
+  XX(HEAP_AFTER, "heapAfter")           \
+  XX(HEAP_LIMIT, "heapLimit")           \
+  XX(OLD_LIMIT, "oldLimit")             \
   XX(MEMORY_LIMIT, "memoryLimit")
 
 typedef enum {
 #define XX(name, key) HW_TRACE_##name,
   HW_TRACE_FIELD_MAP(XX)
 #undef XX
-  HW_TRACE_FIELDS
+      HW_TRACE_FIELDS
 } hw_trace_field_t;
 
 typedef struct {

@@ -21,8 +21,10 @@ double hw_trend_select(double* values, int count, int rank) {
     int i = low;
     int j = high;
     while (i <= j) {
-      while (values[i] < pivot) i++;
-      while (values[j] > pivot) j--;
+      while (values[i] < pivot)
+        i++;
+      while (values[j] > pivot)
+        j--;
       if (i <= j) {
         double swap = values[i];
         values[i++] = values[j];
@@ -72,7 +74,8 @@ static double hw_trend_exact_p(int n, double s) {
   }
   int most = (pairs - (int)s) / 2;
   double below = 0;
-  for (int k = 0; k <= most && k <= pairs; k++) below += ways[k];
+  for (int k = 0; k <= most && k <= pairs; k++)
+    below += ways[k];
   return below / total;
 }
 
@@ -95,11 +98,13 @@ static double hw_trend_correction(const hw_point_t* points, int n) {
   if (hw_trend_slope(points, n, 0, 0, &line) != 0) return 1;
   double rest[HW_TREND_MAX];
   double ranks[HW_TREND_MAX];
-  for (int i = 0; i < n; i++) rest[i] = points[i].v - line.slope * points[i].t;
+  for (int i = 0; i < n; i++)
+    rest[i] = points[i].v - line.slope * points[i].t;
   hw_trend_ranks(rest, n, ranks);
   double mean = (n + 1) / 2.0;
   double square = 0;
-  for (int i = 0; i < n; i++) square += (ranks[i] - mean) * (ranks[i] - mean);
+  for (int i = 0; i < n; i++)
+    square += (ranks[i] - mean) * (ranks[i] - mean);
   if (square <= 0) return 1;
   double sum = 0;
   for (int lag = 1; lag < n - 2; lag++) {

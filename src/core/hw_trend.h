@@ -30,8 +30,8 @@ typedef struct {
 
 /* The answer of a Mann–Kendall test against "no trend". */
 typedef struct {
-  double s;          /* pairs that rise less pairs that fall */
-  double variance;   /* of s without a trend: ties and autocorrelation counted */
+  double s;        /* pairs that rise less pairs that fall */
+  double variance; /* of s without a trend: ties and autocorrelation counted */
   double correction; /* how much autocorrelation raised it; at least 1 */
   double z;          /* s in standard deviations, with continuity correction */
   double p;          /* chance of an s this high or higher without a trend */
@@ -40,7 +40,7 @@ typedef struct {
 /* A robust slope, in values per unit of time. */
 typedef struct {
   double slope;
-  double low;  /* confidence interval */
+  double low; /* confidence interval */
   double high;
   double intercept; /* the line's value at t = 0 */
 } hw_trend_slope_t;

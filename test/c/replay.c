@@ -23,20 +23,40 @@ static void print_error(void* context, uint64_t line, const char* reason) {
 }
 
 /* Options that are doubles, by name. */
-#define OPTION(name) {#name, offsetof(hw_leak_options_t, name)}
+#define OPTION(name) \
+  { #name, offsetof(hw_leak_options_t, name) }
 static const struct {
   const char* name;
   size_t offset;
 } doubles[] = {
-    OPTION(alpha),          OPTION(min_growth_bytes), OPTION(min_growth_share),
-    OPTION(min_native_bytes), OPTION(min_native_share), OPTION(min_contexts),
-    OPTION(sustained),      OPTION(evidence_ms),      OPTION(headroom_share),
-    OPTION(min_evidence_ms), OPTION(left_share),      OPTION(past_share),
-    OPTION(distant_ms),     OPTION(wave_ms),          OPTION(hold_share),
-    OPTION(hold_ms),        OPTION(withdraw_ms),      OPTION(fallback_ms),
-    OPTION(end_ms),         OPTION(end_share),        OPTION(bucket_ms),
-    OPTION(envelope_ms),    OPTION(assumed_headroom_bytes), OPTION(few_steady),
-    OPTION(few_retained), OPTION(few_unsteady), OPTION(fallback_growth), OPTION(fallback_heap_ms),
+    OPTION(alpha),
+    OPTION(min_growth_bytes),
+    OPTION(min_growth_share),
+    OPTION(min_native_bytes),
+    OPTION(min_native_share),
+    OPTION(min_contexts),
+    OPTION(sustained),
+    OPTION(evidence_ms),
+    OPTION(headroom_share),
+    OPTION(min_evidence_ms),
+    OPTION(left_share),
+    OPTION(past_share),
+    OPTION(distant_ms),
+    OPTION(wave_ms),
+    OPTION(hold_share),
+    OPTION(hold_ms),
+    OPTION(withdraw_ms),
+    OPTION(fallback_ms),
+    OPTION(end_ms),
+    OPTION(end_share),
+    OPTION(bucket_ms),
+    OPTION(envelope_ms),
+    OPTION(assumed_headroom_bytes),
+    OPTION(few_steady),
+    OPTION(few_retained),
+    OPTION(few_unsteady),
+    OPTION(fallback_growth),
+    OPTION(fallback_heap_ms),
 };
 
 static int set_option(hw_leak_options_t* options, const char* text) {

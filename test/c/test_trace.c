@@ -234,8 +234,10 @@ static void nesting_is_bounded(void** unused) {
   char line[4096];
   for (int depth = HW_TRACE_DEPTH; depth <= HW_TRACE_DEPTH + 1; depth++) {
     char* at = line + sprintf(line, "{\"type\":\"sample\",\"t\":1,\"x\":");
-    for (int i = 0; i < depth; i++) *at++ = '[';
-    for (int i = 0; i < depth; i++) *at++ = ']';
+    for (int i = 0; i < depth; i++)
+      *at++ = '[';
+    for (int i = 0; i < depth; i++)
+      *at++ = ']';
     strcpy(at, "}");
     assert_string_equal(refusal(line), depth > HW_TRACE_DEPTH
                                            ? "nested too deeply"
@@ -261,12 +263,13 @@ static void bad_lines_are_numbered_and_the_rest_is_read(void** unused) {
 
 static void a_truncated_trace_is_used_to_its_end(void** unused) {
   (void)unused;
-  heard_t heard = read_text(
-      "{\"type\":\"sample\",\"t\":1}\n{\"type\":\"sample\",\"t\":2");
+  heard_t heard =
+      read_text("{\"type\":\"sample\",\"t\":1}\n{\"type\":\"sample\",\"t\":2");
   assert_int_equal(heard.records, 1);
   assert_int_equal(heard.errors, 1);
   assert_int_equal(heard.error_line, 2);
-  heard = read_text("{\"type\":\"sample\",\"t\":1}\n{\"type\":\"sample\",\"t\":2}");
+  heard =
+      read_text("{\"type\":\"sample\",\"t\":1}\n{\"type\":\"sample\",\"t\":2}");
   assert_int_equal(heard.records, 2);
   assert_int_equal(heard.errors, 0);
 }

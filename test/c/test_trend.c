@@ -26,12 +26,14 @@ static double chance(void) {
 
 static double noise(void) {
   double sum = 0;
-  for (int i = 0; i < 12; i++) sum += chance();
+  for (int i = 0; i < 12; i++)
+    sum += chance();
   return sum - 6;
 }
 
 static void fill(hw_point_t* points, const double* values, int n) {
-  for (int i = 0; i < n; i++) points[i] = (hw_point_t){i + 1, values[i]};
+  for (int i = 0; i < n; i++)
+    points[i] = (hw_point_t){i + 1, values[i]};
 }
 
 static double slow_s(const hw_point_t* points, int n) {
@@ -54,9 +56,9 @@ static void exact_p_is_that_of_kendalls_table(void** unused) {
     int s;
     double p;
   } table[] = {
-      {4, 2, .375}, {4, 4, .167},  {4, 6, .042},   {5, 4, .242},
-      {5, 8, .042}, {5, 10, .0083}, {8, 16, .031}, {8, 18, .016},
-      {9, 18, .038}, {9, 20, .022}, {10, 21, .036}, {10, 25, .014},
+      {4, 2, .375},  {4, 4, .167},   {4, 6, .042},   {5, 4, .242},
+      {5, 8, .042},  {5, 10, .0083}, {8, 16, .031},  {8, 18, .016},
+      {9, 18, .038}, {9, 20, .022},  {10, 21, .036}, {10, 25, .014},
   };
   for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
     int n = table[k].n;
@@ -85,7 +87,8 @@ static void count_orders(int* order, int n, int k, double s, double* total,
   if (k == n) {
     int sum = 0;
     for (int j = 1; j < n; j++) {
-      for (int i = 0; i < j; i++) sum += order[j] > order[i] ? 1 : -1;
+      for (int i = 0; i < j; i++)
+        sum += order[j] > order[i] ? 1 : -1;
     }
     *total += 1;
     *high += sum >= s;
@@ -107,7 +110,8 @@ static void exact_p_is_the_share_of_all_orders(void** unused) {
   for (int n = 3; n <= 7; n++) {
     for (int round = 0; round < 10; round++) {
       hw_point_t points[7];
-      for (int i = 0; i < n; i++) points[i] = (hw_point_t){i, chance()};
+      for (int i = 0; i < n; i++)
+        points[i] = (hw_point_t){i, chance()};
       hw_trend_test_t test;
       assert_int_equal(hw_trend_test(points, n, &test), 0);
       int order[7] = {0, 1, 2, 3, 4, 5, 6};
@@ -153,9 +157,8 @@ static void ties_lower_the_variance_as_kendall_says(void** unused) {
     double variance = slow_variance(points, n);
     assert_true(fabs(test.variance - variance * test.correction) < 1e-9);
     if (variance == 0) continue;
-    double z = test.s == 0 ? 0
-                           : (test.s - copysign(1, test.s)) /
-                                 sqrt(test.variance);
+    double z =
+        test.s == 0 ? 0 : (test.s - copysign(1, test.s)) / sqrt(test.variance);
     assert_true(fabs(test.z - z) < 1e-12);
   }
 }
@@ -191,7 +194,8 @@ static double slow_correction(const hw_point_t* points, int n) {
     mean += rank[i] / n;
   }
   double all = 0;
-  for (int i = 0; i < n; i++) all += pow(rank[i] - mean, 2);
+  for (int i = 0; i < n; i++)
+    all += pow(rank[i] - mean, 2);
   double sum = 0;
   for (int lag = 1; lag <= n - 1; lag++) {
     double part = 0;
@@ -326,14 +330,14 @@ static void slope_and_interval_are_those_of_sorted_pairs(void** unused) {
   }
 }
 
-static void interval_covers_the_true_slope_as_often_as_promised(
-    void** unused) {
+static void interval_covers_the_true_slope_as_often_as_promised(void** unused) {
   (void)unused;
   state = 29;
   int covered = 0;
   for (int round = 0; round < 2000; round++) {
     hw_point_t points[20];
-    for (int i = 0; i < 20; i++) points[i] = (hw_point_t){i, 2 * i + noise()};
+    for (int i = 0; i < 20; i++)
+      points[i] = (hw_point_t){i, 2 * i + noise()};
     hw_trend_slope_t slope;
     assert_int_equal(
         hw_trend_slope(points, 20, slow_variance(points, 20), 1.645, &slope),
@@ -346,7 +350,8 @@ static void interval_covers_the_true_slope_as_often_as_promised(
 static void one_wild_point_does_not_turn_the_slope(void** unused) {
   (void)unused;
   hw_point_t points[12];
-  for (int i = 0; i < 12; i++) points[i] = (hw_point_t){i, 5 * i};
+  for (int i = 0; i < 12; i++)
+    points[i] = (hw_point_t){i, 5 * i};
   points[11].v = 1e6;
   hw_trend_slope_t slope;
   assert_int_equal(hw_trend_slope(points, 12, 0, 0, &slope), 0);
@@ -416,11 +421,12 @@ static void criterion_of_a_line_is_that_of_least_squares(void** unused) {
     low = fmin(low, points[i].v);
     high = fmax(high, points[i].v);
   }
-  double b = (15 * sums[3] - sums[0] * sums[1]) /
-             (15 * sums[2] - sums[0] * sums[0]);
+  double b =
+      (15 * sums[3] - sums[0] * sums[1]) / (15 * sums[2] - sums[0] * sums[0]);
   double a = (sums[1] - b * sums[0]) / 15;
   double rest = 0;
-  for (int i = 0; i < 15; i++) rest += pow(points[i].v - a - b * points[i].t, 2);
+  for (int i = 0; i < 15; i++)
+    rest += pow(points[i].v - a - b * points[i].t, 2);
   double bic = 15 * log(rest / 15 / pow(high - low, 2)) + 2 * log(15);
   hw_trend_shape_t shape;
   assert_int_equal(hw_trend_shape(points, 15, &shape), 0);
@@ -430,7 +436,8 @@ static void criterion_of_a_line_is_that_of_least_squares(void** unused) {
 static void degenerate_series_are_refused_or_flat(void** unused) {
   (void)unused;
   hw_point_t points[HW_TREND_MAX + 1];
-  for (int i = 0; i <= HW_TREND_MAX; i++) points[i] = (hw_point_t){5, 9};
+  for (int i = 0; i <= HW_TREND_MAX; i++)
+    points[i] = (hw_point_t){5, 9};
   hw_trend_test_t test;
   hw_trend_slope_t slope;
   hw_trend_shape_t shape;
@@ -452,7 +459,8 @@ static void selection_agrees_with_sorting(void** unused) {
     int n = 1 + (int)(chance() * 60);
     double values[64];
     double sorted[64];
-    for (int i = 0; i < n; i++) values[i] = floor(chance() * 20);
+    for (int i = 0; i < n; i++)
+      values[i] = floor(chance() * 20);
     memcpy(sorted, values, sizeof values);
     qsort(sorted, (size_t)n, sizeof *sorted, ascending);
     int rank = (int)(chance() * n);
