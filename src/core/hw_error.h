@@ -16,7 +16,11 @@
   XX(ESTATE, -3, "not possible in the present state")           \
   XX(ERANGE, -4, "an index is beyond what is stored")           \
   XX(ELOOP, -5, "the event loop refused a handle")              \
-  XX(EABI, -6, "the binary was built for another Node.js ABI")
+  XX(EABI, -6, "the binary was built for another Node.js ABI")  \
+  XX(EFORMAT, -20, "the file is not a whole heap snapshot")     \
+  XX(EIO, -21, "the file cannot be read")                       \
+  XX(ENOTFOUND, -22, "the snapshot has no such object or class") \
+  XX(ECANCELED, -23, "canceled")
 
 enum {
 #define XX(name, value, message) HW_##name = value,
