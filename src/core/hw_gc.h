@@ -43,6 +43,10 @@ typedef struct {
   uint64_t heap_after_bytes;  /* and at the epilogue */
   uint64_t external_before_bytes;
   uint64_t external_after_bytes;
+  uint64_t heap_limit_bytes; /* at the epilogue */
+  /* Time that no other event has counted, ending when this one does: all of
+   * an outermost phase, 0 for one inside another. Sums to the time in GC. */
+  uint64_t busy_ns;
   uint32_t type;  /* one hw_gc_type_t */
   uint32_t flags; /* v8::GCCallbackFlags */
 } hw_gc_event_t;
@@ -52,6 +56,7 @@ typedef struct {
   uint64_t time_ns;
   uint64_t heap_bytes;
   uint64_t external_bytes;
+  uint64_t heap_limit_bytes;
 } hw_gc_mark_t;
 
 /* The kind of a type; HW_GC_KINDS for a number that is none. Pure; safe
@@ -61,8 +66,9 @@ hw_gc_kind_t hw_gc_kind(uint32_t type);
 /* The start slots. Plain data, all zero at first. One thread. */
 typedef struct {
   hw_gc_mark_t start[HW_GC_TYPES];
-  uint32_t open;     /* bit set of the types begun and not ended */
-  uint64_t unpaired; /* prologues begun twice, epilogues never begun */
+  uint64_t outer_start_ns; /* when the outermost open phase began */
+  uint64_t unpaired;       /* prologues begun twice, epilogues never begun */
+  uint32_t open;           /* bit set of the types begun and not ended */
 } hw_gc_pairing_t;
 
 /* Notes that a phase of `type` begins. A second prologue of a type that is

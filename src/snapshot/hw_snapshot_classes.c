@@ -36,7 +36,8 @@ const char* hw_class_name(const hw_classes_t* c, uint32_t name,
 static uint64_t hash_bytes(const void* data, size_t length) {
   const uint8_t* at = data;
   uint64_t hash = 14695981039346656037u;
-  for (size_t i = 0; i < length; i++) hash = (hash ^ at[i]) * 1099511628211u;
+  for (size_t i = 0; i < length; i++)
+    hash = (hash ^ at[i]) * 1099511628211u;
   return hash ^ hash >> 32;
 }
 
@@ -49,14 +50,16 @@ static int grow_names(builder_t* b) {
   if (classes == NULL) return HW_ENOMEM;
   b->class_of_name = classes;
   uint32_t size = 1024;
-  while (size < capacity * 2) size *= 2;
+  while (size < capacity * 2)
+    size *= 2;
   uint32_t* slot = calloc(size, sizeof(uint32_t));
   if (slot == NULL) return HW_ENOMEM;
   for (uint32_t i = 0; i < b->c->names; i++) {
     uint32_t length;
     const char* name = hw_class_name(b->c, i, &length);
     uint32_t at = (uint32_t)hash_bytes(name, length) & (size - 1);
-    while (slot[at] != 0) at = (at + 1) & (size - 1);
+    while (slot[at] != 0)
+      at = (at + 1) & (size - 1);
     slot[at] = i + 1;
   }
   free(b->name_slot);
@@ -159,7 +162,8 @@ static int grow_classes(builder_t* b) {
   if (item == NULL) return HW_ENOMEM;
   b->c->item = item;
   uint32_t size = 1024;
-  while (size < capacity * 2) size *= 2;
+  while (size < capacity * 2)
+    size *= 2;
   uint32_t* slot = calloc(size, sizeof(uint32_t));
   if (slot == NULL) return HW_ENOMEM;
   for (uint32_t i = 0; i < b->c->count; i++) {
@@ -168,7 +172,8 @@ static int grow_classes(builder_t* b) {
                        (uint32_t)k->column};
     if (!k->located) continue;
     uint32_t at = (uint32_t)hash_bytes(key, sizeof(key)) & (size - 1);
-    while (slot[at] != 0) at = (at + 1) & (size - 1);
+    while (slot[at] != 0)
+      at = (at + 1) & (size - 1);
     slot[at] = i + 1;
   }
   free(b->class_slot);

@@ -19,7 +19,7 @@ typedef struct {
   int32_t column;
   bool located; /* the three above mean something */
   uint32_t count;
-  int32_t distance;  /* the least; only with distances */
+  int32_t distance; /* the least; only with distances */
   uint64_t shallow;
   uint64_t retained; /* by all together; only with dominators */
 } hw_class_t;
@@ -27,9 +27,9 @@ typedef struct {
 typedef struct {
   hw_class_t* item;
   uint32_t count;
-  uint32_t* of_node;   /* HW_NONE for nodes of no size */
-  hw_text_t text;      /* the names, escaped as within JSON's quotes */
-  uint32_t* name_end;  /* where each ends in `text` */
+  uint32_t* of_node;  /* HW_NONE for nodes of no size */
+  hw_text_t text;     /* the names, escaped as within JSON's quotes */
+  uint32_t* name_end; /* where each ends in `text` */
   uint32_t names;
 } hw_classes_t;
 

@@ -19,10 +19,9 @@ static void add_name(const hw_classes_t* classes, const hw_class_t* k,
   hw_text_string(out, "{\"name\":");
   hw_text_quoted(out, (const uint8_t*)name, length, SIZE_MAX);
   if (k->located)
-    hw_text_format(out,
-                   ",\"script\":%" PRId32 ",\"line\":%" PRId32
-                   ",\"column\":%" PRId32,
-                   k->script, k->line, k->column);
+    hw_text_format(
+        out, ",\"script\":%" PRId32 ",\"line\":%" PRId32 ",\"column\":%" PRId32,
+        k->script, k->line, k->column);
 }
 
 static void add_numbers(const hw_difference_t* d, hw_text_t* out) {
@@ -63,8 +62,7 @@ static int add_grown(const hw_extract_t* extract, hw_text_t* out) {
   hw_differences_t one, two;
   memset(&two, 0, sizeof(two));
   int status = hw_differences_find(&extract[0], &extract[1], &one);
-  if (status == 0)
-    status = hw_differences_find(&extract[1], &extract[2], &two);
+  if (status == 0) status = hw_differences_find(&extract[1], &extract[2], &two);
   size_t middle = (size_t)extract[1].classes.count + 1;
   uint32_t* of_middle = malloc(middle * sizeof(uint32_t));
   if (of_middle == NULL) status = HW_ENOMEM;
@@ -119,15 +117,16 @@ int hw_run_diff(const char* const* paths, unsigned count,
   int status = 0;
   for (unsigned i = count; status == 0 && i-- > 0;) {
     failure->file = i;
-    status = take(paths[i], i == count - 1, options, &shapes, &extract[i],
-                  failure);
+    status =
+        take(paths[i], i == count - 1, options, &shapes, &extract[i], failure);
   }
   if (status == 0)
     status = add_comparison(&extract[0], &extract[count - 1], out);
   if (status == 0 && count == 3) status = add_grown(extract, out);
   hw_text_string(out, "}\n");
   if (status == 0 && out->failed) status = HW_ENOMEM;
-  for (unsigned i = 0; i < FILES_MAX; i++) hw_extract_close(&extract[i]);
+  for (unsigned i = 0; i < FILES_MAX; i++)
+    hw_extract_close(&extract[i]);
   hw_shapes_close(&shapes);
   return status;
 }

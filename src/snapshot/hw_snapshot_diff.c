@@ -25,7 +25,8 @@ static void sort_records(hw_record_t* record, uint32_t count) {
       memset(start, 0, 65537 * sizeof(uint32_t));
       for (uint32_t i = 0; i < count; i++)
         start[((record[i].id >> shift) & 0xFFFF) + 1]++;
-      for (uint32_t i = 0; i < 65536; i++) start[i + 1] += start[i];
+      for (uint32_t i = 0; i < 65536; i++)
+        start[i + 1] += start[i];
       for (uint32_t i = 0; i < count; i++)
         other[start[(record[i].id >> shift) & 0xFFFF]++] = record[i];
       memcpy(record, other, (size_t)count * sizeof(hw_record_t));
@@ -42,8 +43,7 @@ int hw_extract_take(const hw_snapshot_t* s, const hw_shapes_t* shapes,
   if (status != 0) return status;
   for (uint32_t node = 0; node < s->nodes; node++)
     extract->count += extract->classes.of_node[node] != HW_NONE;
-  extract->record =
-      malloc((size_t)extract->count * sizeof(hw_record_t) + 1);
+  extract->record = malloc((size_t)extract->count * sizeof(hw_record_t) + 1);
   if (extract->record == NULL) return HW_ENOMEM;
   uint32_t next = 0;
   for (uint32_t node = 0; node < s->nodes; node++) {
@@ -93,20 +93,21 @@ static bool is_same(const hw_classes_t* a, const hw_class_t* k,
 int hw_classes_match(const hw_classes_t* from, const hw_classes_t* to,
                      uint32_t* matching) {
   uint32_t size = 64;
-  while (size < to->count * 2) size *= 2;
+  while (size < to->count * 2)
+    size *= 2;
   uint32_t* slot = calloc(size, sizeof(uint32_t));
   if (slot == NULL) return HW_ENOMEM;
   for (uint32_t i = 0; i < to->count; i++) {
     uint32_t at = (uint32_t)hash_class(to, &to->item[i]) & (size - 1);
-    while (slot[at] != 0) at = (at + 1) & (size - 1);
+    while (slot[at] != 0)
+      at = (at + 1) & (size - 1);
     slot[at] = i + 1;
   }
   for (uint32_t i = 0; i < from->count; i++) {
     uint32_t at = (uint32_t)hash_class(from, &from->item[i]) & (size - 1);
     matching[i] = HW_NONE;
     for (; slot[at] != 0; at = (at + 1) & (size - 1)) {
-      if (!is_same(from, &from->item[i], to, &to->item[slot[at] - 1]))
-        continue;
+      if (!is_same(from, &from->item[i], to, &to->item[slot[at] - 1])) continue;
       matching[i] = slot[at] - 1;
       break;
     }

@@ -39,7 +39,8 @@ static uint32_t* find_pair(const hw_snapshot_t* s, const pairs_t* pairs,
   uint32_t length;
   const uint8_t* text = shared_name(s, name, &length);
   uint32_t hash = 2166136261u; /* FNV-1a */
-  for (uint32_t i = 0; i < length; i++) hash = (hash ^ text[i]) * 16777619u;
+  for (uint32_t i = 0; i < length; i++)
+    hash = (hash ^ text[i]) * 16777619u;
   for (uint32_t at = hash & pairs->mask;; at = (at + 1) & pairs->mask) {
     uint32_t found = pairs->slot[2 * (size_t)at];
     uint32_t other_length;
@@ -56,7 +57,8 @@ static uint32_t* find_pair(const hw_snapshot_t* s, const pairs_t* pairs,
 
 static int prepare_pairs(const hw_snapshot_t* s, pairs_t* pairs) {
   uint32_t size = 16;
-  while (size < 2 * (uint64_t)s->ephemeron_name_count) size *= 2;
+  while (size < 2 * (uint64_t)s->ephemeron_name_count)
+    size *= 2;
   pairs->slot = malloc(2 * (size_t)size * sizeof(uint32_t));
   if (pairs->slot == NULL) return HW_ENOMEM;
   memset(pairs->slot, 0xFF, 2 * (size_t)size * sizeof(uint32_t));
@@ -79,22 +81,21 @@ static int64_t leading_number(const hw_snapshot_t* s, unsigned kind,
   return number;
 }
 
-static bool follows(const hw_snapshot_t* s, const pairs_t* pairs,
-                    uint32_t node, uint32_t edge) {
+static bool follows(const hw_snapshot_t* s, const pairs_t* pairs, uint32_t node,
+                    uint32_t edge) {
   unsigned kind = hw_edge_kind(s->edge[edge]);
   unsigned from = hw_node_kind(s, node);
   if (from == HW_NODE_HIDDEN && s->name[node] == s->known.native_context &&
       kind != HW_EDGE_ELEMENT && kind != HW_EDGE_HIDDEN) {
     const uint32_t* names = hw_edge_names(s, node);
-    if (names != NULL && names[edge - s->first_edge[node]] ==
-                             s->known.sloppy_function_map)
+    if (names != NULL &&
+        names[edge - s->first_edge[node]] == s->known.sloppy_function_map)
       return false;
   }
   if (from == HW_NODE_ARRAY && s->name[node] == s->known.map_descriptors) {
     const uint32_t* names = hw_edge_names(s, node);
     if (names == NULL) return true;
-    int64_t index =
-        leading_number(s, kind, names[edge - s->first_edge[node]]);
+    int64_t index = leading_number(s, kind, names[edge - s->first_edge[node]]);
     return index < 0 || index < 2 || index % 3 != 1;
   }
   if (kind == HW_EDGE_EPHEMERON) {

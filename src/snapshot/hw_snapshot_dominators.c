@@ -105,8 +105,8 @@ static int list_predecessors(flow_t* flow) {
     uint32_t node = flow->order[i];
     for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++)
       if (hw_edge_retains(s, node, e))
-        flow->predecessor
-            [--first[flow->number[hw_edge_target(s->edge[e])]]] = i;
+        flow->predecessor[--first[flow->number[hw_edge_target(s->edge[e])]]] =
+            i;
   }
   return 0;
 }

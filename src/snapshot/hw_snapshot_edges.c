@@ -166,8 +166,8 @@ int hw_edges_read(hw_json_t* json, hw_snapshot_t* s,
       uint32_t* no_name = NULL;
       bool last = edge == s->edges - 1;
       for (unsigned i = 0; status == 0 && i < layout->edge_fields; i++)
-        status = hw_row_number(json, last && i == layout->edge_fields - 1,
-                               &row[i]);
+        status =
+            hw_row_number(json, last && i == layout->edge_fields - 1, &row[i]);
       if (status == 0)
         status = store(json, s, layout, fields, edge, row, row_at,
                        named ? &next_name : &no_name);

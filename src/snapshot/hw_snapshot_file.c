@@ -48,6 +48,5 @@ void hw_snapshot_file_release(void* data, uint64_t at, uint64_t length) {
   /* Pages of a private mapping that were never written come from the file
    * again when they are next read. */
   if (start < end)
-    madvise((void*)(file->text + start), (size_t)(end - start),
-            MADV_DONTNEED);
+    madvise((void*)(file->text + start), (size_t)(end - start), MADV_DONTNEED);
 }

@@ -18,9 +18,9 @@
 
 /* The byte of a node: its type as the file numbers them, and flags. */
 #define HW_NODE_TYPE_MASK 31u
-#define HW_NODE_PAGE 32u      /* owned by the page, see hw_snapshot_own.c */
-#define HW_NODE_DETACHED 64u  /* its name begins with "Detached " as well */
-#define HW_NODE_NAMED 128u    /* the names of its edges are kept */
+#define HW_NODE_PAGE 32u     /* owned by the page, see hw_snapshot_own.c */
+#define HW_NODE_DETACHED 64u /* its name begins with "Detached " as well */
+#define HW_NODE_NAMED 128u   /* the names of its edges are kept */
 
 /* A size that does not fit into 32 bits stands in a list of its own. */
 #define HW_SIZE_LARGE UINT32_MAX
@@ -94,7 +94,7 @@ struct hw_snapshot {
   uint32_t* edge;
   uint8_t* detachedness; /* of the file; NULL if all are unknown */
 
-  uint32_t* edge_name;  /* string index, or the index of an element */
+  uint32_t* edge_name; /* string index, or the index of an element */
   uint64_t edge_names;
   uint32_t* name_start; /* by rank of the node among the named */
   uint32_t* name_rank;  /* of every 64th node */
@@ -130,7 +130,8 @@ static inline const uint8_t* hw_string(const hw_snapshot_t* s, uint32_t index,
                                        uint32_t* length) {
   uint64_t start = s->string_at[index];
   uint64_t end = s->string_at[(size_t)index + 1] - 2;
-  while (s->text[end] != '"') end--;
+  while (s->text[end] != '"')
+    end--;
   *length = (uint32_t)(end - start);
   return s->text + start;
 }
@@ -186,10 +187,8 @@ typedef struct {
 
 int hw_header_read(hw_json_t* json, hw_snapshot_t* s, hw_layout_t* layout);
 int hw_strings_read(hw_json_t* json, hw_snapshot_t* s);
-int hw_nodes_read(hw_json_t* json, hw_snapshot_t* s,
-                  const hw_layout_t* layout);
-int hw_edges_read(hw_json_t* json, hw_snapshot_t* s,
-                  const hw_layout_t* layout);
+int hw_nodes_read(hw_json_t* json, hw_snapshot_t* s, const hw_layout_t* layout);
+int hw_edges_read(hw_json_t* json, hw_snapshot_t* s, const hw_layout_t* layout);
 int hw_locations_read(hw_json_t* json, hw_snapshot_t* s,
                       const hw_layout_t* layout);
 

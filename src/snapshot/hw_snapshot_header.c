@@ -56,11 +56,21 @@ static int position(const hw_json_t* json, const list_t* fields,
 }
 
 static unsigned node_kind(const hw_json_t* json, hw_json_slice_t name) {
-  static const char* const names[] = {
-      "hidden",    "array",  "string",        "object",
-      "code",      "closure", "regexp",       "number",
-      "native",    "synthetic", "concatenated string", "sliced string",
-      "symbol",    "bigint", "object shape"};
+  static const char* const names[] = {"hidden",
+                                      "array",
+                                      "string",
+                                      "object",
+                                      "code",
+                                      "closure",
+                                      "regexp",
+                                      "number",
+                                      "native",
+                                      "synthetic",
+                                      "concatenated string",
+                                      "sliced string",
+                                      "symbol",
+                                      "bigint",
+                                      "object shape"};
   for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
     if (hw_json_is(json, name, names[i])) return i;
   return HW_NODE_OTHER;

@@ -77,8 +77,8 @@ static uint64_t plain(const hw_json_t* json, uint64_t at) {
     if (found & high) break;
     at += 8;
   }
-  while (at < json->length && json->text[at] != '"' &&
-         json->text[at] != '\\' && json->text[at] >= 0x20)
+  while (at < json->length && json->text[at] != '"' && json->text[at] != '\\' &&
+         json->text[at] >= 0x20)
     at++;
   return at;
 }
@@ -134,8 +134,7 @@ int hw_json_number(hw_json_t* json, uint64_t* number) {
 
 static int skip_scalar(hw_json_t* json) {
   uint64_t start = json->at;
-  while (json->at < json->length &&
-         json->text[json->at] != 0 &&
+  while (json->at < json->length && json->text[json->at] != 0 &&
          strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE",
                 json->text[json->at]) != NULL)
     json->at++;

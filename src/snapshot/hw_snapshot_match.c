@@ -41,7 +41,7 @@ typedef struct {
   uint32_t* list;
   uint32_t list_capacity;
   uint32_t* active; /* states */
-  known_t* known; /* hash table */
+  known_t* known;   /* hash table */
   uint32_t known_mask, known_count;
   uint32_t* pool;
   size_t pooled, pool_capacity;
@@ -125,7 +125,8 @@ static const char* property_text(const hw_shape_t* shape, uint32_t i,
 static int build(matcher_t* m, uint32_t total) {
   uint32_t size = 64;
   uint32_t longest = 0;
-  while (size < 2 * (uint64_t)total) size *= 2;
+  while (size < 2 * (uint64_t)total)
+    size *= 2;
   property_t* table = calloc(size, sizeof(property_t));
   if (table == NULL) return HW_ENOMEM;
   for (uint32_t i = 0; i < m->shapes->count; i++) {
@@ -270,7 +271,8 @@ static int prepare(matcher_t* m) {
   uint32_t steps = 64;
   for (uint32_t i = 0; i < m->shapes->count; i++)
     total += m->shapes->shape[i].properties;
-  while (steps < 2 * (uint64_t)total) steps *= 2;
+  while (steps < 2 * (uint64_t)total)
+    steps *= 2;
   m->step_mask = steps - 1;
   m->known_mask = (1u << 16) - 1;
   m->pool_capacity = 1u << 20;

@@ -50,7 +50,8 @@ uint64_t hw_snapshot_shallow(const hw_snapshot_t* s, uint32_t node) {
 static bool is_named(const hw_snapshot_t* s, unsigned kind, uint32_t name) {
   const hw_known_strings_t* known = &s->known;
   if (s->all_names) return true;
-  if (kind == HW_NODE_OBJECT) return name == known->object || name == known->array;
+  if (kind == HW_NODE_OBJECT)
+    return name == known->object || name == known->array;
   if (kind == HW_NODE_CONS_STRING) return true;
   if (kind == HW_NODE_STRING) return known->truncated != HW_NONE;
   if (kind == HW_NODE_NUMBER) return known->truncated != HW_NONE;
@@ -66,8 +67,8 @@ static int allocate(hw_snapshot_t* s) {
   s->id = malloc(n * sizeof(uint32_t));
   s->size = malloc(n * sizeof(uint32_t));
   s->first_edge = malloc((n + 1) * sizeof(uint32_t));
-  if (s->node == NULL || s->name == NULL || s->id == NULL ||
-      s->size == NULL || s->first_edge == NULL)
+  if (s->node == NULL || s->name == NULL || s->id == NULL || s->size == NULL ||
+      s->first_edge == NULL)
     return HW_ENOMEM;
   return 0;
 }
@@ -103,7 +104,8 @@ static int store(hw_json_t* json, hw_snapshot_t* s, const hw_layout_t* layout,
   s->first_edge[node] = (uint32_t)*edges;
   *edges += row[layout->node_edges];
   if (*edges > layout->edge_count || row[layout->node_edges] > UINT32_MAX)
-    return hw_json_fail(json, row_at, "the nodes have more edges than there are");
+    return hw_json_fail(json, row_at,
+                        "the nodes have more edges than there are");
   if (is_named(s, s->node_kinds[type], (uint32_t)name))
     s->node[node] |= HW_NODE_NAMED;
   int status = hw_size_set(s, node, row[layout->node_size]);
@@ -129,10 +131,9 @@ int hw_nodes_read(hw_json_t* json, hw_snapshot_t* s,
     uint64_t row_at = json->at;
     bool last = node == s->nodes - 1;
     for (unsigned i = 0; status == 0 && i < layout->node_fields; i++)
-      status = hw_row_number(json, last && i == layout->node_fields - 1,
-                             &row[i]);
-    if (status == 0)
-      status = store(json, s, layout, node, row, row_at, &edges);
+      status =
+          hw_row_number(json, last && i == layout->node_fields - 1, &row[i]);
+    if (status == 0) status = store(json, s, layout, node, row, row_at, &edges);
     if (json->at - released >= RELEASE_EVERY && status == 0) {
       if (s->options.release != NULL)
         s->options.release(s->options.release_data, released,
@@ -206,7 +207,8 @@ int hw_locations_read(hw_json_t* json, hw_snapshot_t* s,
     field = 0;
     status = store_location(json, s, layout, row, &capacity);
     if (status == 0 && s->locations > 1 &&
-        s->location[s->locations - 2].node >= s->location[s->locations - 1].node)
+        s->location[s->locations - 2].node >=
+            s->location[s->locations - 1].node)
       sorted = false;
   }
   if (status == 0 && field != 0)
@@ -226,7 +228,6 @@ const hw_location_t* hw_location_find(const hw_snapshot_t* s, uint32_t node) {
     else
       high = middle;
   }
-  return low < s->locations && s->location[low].node == node
-             ? &s->location[low]
-             : NULL;
+  return low < s->locations && s->location[low].node == node ? &s->location[low]
+                                                             : NULL;
 }

@@ -15,8 +15,7 @@ typedef struct {
 
 static int find_part(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
                      uint64_t* part, bool flat, hw_layout_t* layout) {
-  if (*part != 0)
-    return hw_json_fail(json, json->at, "a part is there twice");
+  if (*part != 0) return hw_json_fail(json, json->at, "a part is there twice");
   if (hw_json_peek(json) < 0)
     return hw_json_fail(json, json->at, "the file ends too early");
   *part = json->at;
@@ -74,8 +73,7 @@ static int spread_detached(hw_snapshot_t* s) {
     }
     while (count > 0) {
       uint32_t node = list[--count];
-      for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1];
-           e++) {
+      for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++) {
         unsigned kind = hw_edge_kind(s->edge[e]);
         uint32_t target = hw_edge_target(s->edge[e]);
         if (kind == HW_EDGE_HIDDEN || kind == HW_EDGE_WEAK || seen[target])

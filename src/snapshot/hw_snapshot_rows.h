@@ -13,8 +13,8 @@
 /* How many of the 8 bytes are digits before the first that is not. */
 static inline unsigned hw_digits(uint64_t word) {
   uint64_t value = word ^ 0x3030303030303030u;
-  uint64_t other = ((value & 0x7F7F7F7F7F7F7F7Fu) + 0x7676767676767676u) |
-                   value;
+  uint64_t other =
+      ((value & 0x7F7F7F7F7F7F7F7Fu) + 0x7676767676767676u) | value;
   other &= 0x8080808080808080u;
   return other == 0 ? 8 : (unsigned)__builtin_ctzll(other) >> 3;
 }

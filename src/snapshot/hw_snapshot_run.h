@@ -15,8 +15,8 @@
  */
 
 typedef struct {
-  unsigned file; /* which of the paths, from 0 */
-  int system;    /* errno, with HW_EIO */
+  unsigned file;              /* which of the paths, from 0 */
+  int system;                 /* errno, with HW_EIO */
   hw_snapshot_error_t format; /* with HW_EFORMAT */
 } hw_failure_t;
 

@@ -121,7 +121,8 @@ static int grow(finder_t* f) {
     const candidate_t* c = &f->candidate[i];
     uint32_t at =
         (uint32_t)hash_of(f->pool + c->start, c->properties) & (size - 1);
-    while (slot[at] != 0) at = (at + 1) & (size - 1);
+    while (slot[at] != 0)
+      at = (at + 1) & (size - 1);
     slot[at] = i + 1;
   }
   free(f->slot);
@@ -190,7 +191,8 @@ static void name_property(hw_text_t* name, const uint8_t* at, uint32_t length) {
   hw_text_t once = {NULL, 0, 0, false};
   uint32_t code;
   hw_text_string(&once, "\"");
-  while (hw_text_decode(&at, end, &code)) hw_text_encode(&once, code);
+  while (hw_text_decode(&at, end, &code))
+    hw_text_encode(&once, code);
   hw_text_string(&once, "\"");
   /* And once more, since shapes' names are escaped like all others. */
   for (size_t i = 0; i < once.length; i++) {

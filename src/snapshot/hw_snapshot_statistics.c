@@ -50,8 +50,7 @@ static void add_node(const hw_snapshot_t* s, uint32_t node,
   }
 }
 
-int hw_statistics_compute(const hw_snapshot_t* s,
-                          hw_statistics_t* statistics) {
+int hw_statistics_compute(const hw_snapshot_t* s, hw_statistics_t* statistics) {
   uint8_t* referrers = calloc(s->nodes, 1); /* 2 means two or more */
   if (referrers == NULL) return HW_ENOMEM;
   for (uint32_t e = 0; e < s->edges; e++) {
@@ -235,12 +234,14 @@ int hw_duplicates_find(const hw_snapshot_t* s, hw_duplicates_t* duplicates) {
     unsigned kind = hw_node_kind(s, node);
     strings += kind == HW_NODE_STRING || kind == HW_NODE_CONS_STRING;
   }
-  while (size < strings + strings / 2) size *= 2;
+  while (size < strings + strings / 2)
+    size *= 2;
   slot_t* slot = calloc(size, sizeof(slot_t));
   if (slot == NULL) return HW_ENOMEM;
   int status = collect(s, slot, size - 1);
   uint32_t count = 0;
-  for (uint64_t i = 0; i < size; i++) count += slot[i].group.count > 1;
+  for (uint64_t i = 0; i < size; i++)
+    count += slot[i].group.count > 1;
   duplicates->item = malloc(((size_t)count + 1) * sizeof(hw_duplicate_t));
   if (duplicates->item == NULL) status = HW_ENOMEM;
   for (uint64_t i = 0; i < size && status == 0; i++)

@@ -4,8 +4,7 @@
 
 #include "snapshot/hw_snapshot_graph.h"
 
-bool hw_string_is(const hw_snapshot_t* s, uint32_t index,
-                  const char* literal) {
+bool hw_string_is(const hw_snapshot_t* s, uint32_t index, const char* literal) {
   uint32_t length;
   if (index >= s->strings) return false;
   const uint8_t* text = hw_string(s, index, &length);
@@ -22,7 +21,8 @@ bool hw_string_starts(const hw_snapshot_t* s, uint32_t index,
 }
 
 static const uint8_t* digits(const uint8_t* at, const uint8_t* end) {
-  while (at < end && *at >= '0' && *at <= '9') at++;
+  while (at < end && *at >= '0' && *at <= '9')
+    at++;
   return at;
 }
 
@@ -30,7 +30,8 @@ static const uint8_t* digits(const uint8_t* at, const uint8_t* end) {
  * not there. */
 static const uint8_t* id_before(const uint8_t* start, const uint8_t* end) {
   const uint8_t* at = end;
-  while (at > start && at[-1] >= '0' && at[-1] <= '9') at--;
+  while (at > start && at[-1] >= '0' && at[-1] <= '9')
+    at--;
   if (at == end || at - start < 2 || at[-1] != '@' || at[-2] != ' ')
     return NULL;
   return at - 2;
@@ -59,9 +60,9 @@ static bool has_seam(const uint8_t* start, const uint8_t* end) {
 /* DevTools' pattern lets a name hold all but the line ends of JavaScript,
  * which the file has escaped, or as UTF-8. */
 static bool has_line_end(const uint8_t* at, const uint8_t* end) {
-  static const char* const escapes[] = {"\\n", "\\r", "\\u2028", "\\u2029",
-                                        "\\u000a", "\\u000A", "\\u000d",
-                                        "\\u000D"};
+  static const char* const escapes[] = {"\\n",     "\\r",     "\\u2028",
+                                        "\\u2029", "\\u000a", "\\u000A",
+                                        "\\u000d", "\\u000D"};
   for (; at < end; at++) {
     size_t left = (size_t)(end - at);
     if (*at == '\\') {
@@ -109,7 +110,8 @@ typedef struct {
   size_t member;
 } known_t;
 
-#define KNOWN(text, member) {text, offsetof(hw_known_strings_t, member)}
+#define KNOWN(text, member) \
+  { text, offsetof(hw_known_strings_t, member) }
 static const known_t known[] = {
     KNOWN("Object", object),
     KNOWN("Array", array),
@@ -149,8 +151,7 @@ static int note_ephemeron(hw_snapshot_t* s, uint32_t index) {
   uint32_t count = s->ephemeron_name_count;
   if ((count & (count + 1)) == 0) { /* full at 2^n - 1 */
     size_t capacity = ((size_t)count + 1) * 2;
-    uint32_t* grown =
-        realloc(s->ephemeron_names, capacity * sizeof(uint32_t));
+    uint32_t* grown = realloc(s->ephemeron_names, capacity * sizeof(uint32_t));
     if (grown == NULL) return HW_ENOMEM;
     s->ephemeron_names = grown;
   }

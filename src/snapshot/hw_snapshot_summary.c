@@ -12,22 +12,22 @@
 #define TEXT_LIMIT 200 /* bytes of a string that are shown */
 
 static void add_counts(const hw_snapshot_t* s, hw_text_t* out) {
-  hw_text_format(out, "{\"nodes\":%" PRIu32 ",\"edges\":%" PRIu32
-                      ",\"total\":%" PRIu64,
-                 s->nodes, s->edges, hw_snapshot_total(s));
+  hw_text_format(
+      out, "{\"nodes\":%" PRIu32 ",\"edges\":%" PRIu32 ",\"total\":%" PRIu64,
+      s->nodes, s->edges, hw_snapshot_total(s));
 }
 
 static int add_statistics(const hw_snapshot_t* s, hw_text_t* out) {
   hw_statistics_t sum;
   int status = hw_statistics_compute(s, &sum);
   if (status != 0) return status;
-  hw_text_format(
-      out,
-      ",\"statistics\":{\"total\":%" PRIu64 ",\"native\":%" PRIu64
-      ",\"typedArrays\":%" PRIu64 ",\"code\":%" PRIu64 ",\"strings\":%" PRIu64
-      ",\"arrays\":%" PRIu64 ",\"system\":%" PRIu64 "}",
-      sum.total, sum.native, sum.typed_arrays, sum.code, sum.strings,
-      sum.arrays, sum.system);
+  hw_text_format(out,
+                 ",\"statistics\":{\"total\":%" PRIu64 ",\"native\":%" PRIu64
+                 ",\"typedArrays\":%" PRIu64 ",\"code\":%" PRIu64
+                 ",\"strings\":%" PRIu64 ",\"arrays\":%" PRIu64
+                 ",\"system\":%" PRIu64 "}",
+                 sum.total, sum.native, sum.typed_arrays, sum.code, sum.strings,
+                 sum.arrays, sum.system);
   return 0;
 }
 
@@ -54,10 +54,9 @@ static void add_class(const hw_classes_t* classes, const hw_class_t* k,
                  ",\"retained\":%" PRIu64 ",\"distance\":%" PRId32,
                  k->count, k->shallow, k->retained, k->distance);
   if (k->located)
-    hw_text_format(out,
-                   ",\"script\":%" PRId32 ",\"line\":%" PRId32
-                   ",\"column\":%" PRId32,
-                   k->script, k->line, k->column);
+    hw_text_format(
+        out, ",\"script\":%" PRId32 ",\"line\":%" PRId32 ",\"column\":%" PRId32,
+        k->script, k->line, k->column);
   hw_text_string(out, "}");
 }
 
@@ -111,18 +110,17 @@ static uint32_t find_largest(const hw_snapshot_t* s, ranked_t* top,
         kind != HW_NODE_SLICED_STRING)
       continue;
     uint64_t bytes = hw_snapshot_shallow(s, node);
-    if (bytes == 0 || (count == limit && bytes <= top[count - 1].key))
-      continue;
+    if (bytes == 0 || (count == limit && bytes <= top[count - 1].key)) continue;
     uint32_t at = count < limit ? count++ : count - 1;
-    for (; at > 0 && top[at - 1].key < bytes; at--) top[at] = top[at - 1];
+    for (; at > 0 && top[at - 1].key < bytes; at--)
+      top[at] = top[at - 1];
     top[at].key = bytes;
     top[at].item = node;
   }
   return count;
 }
 
-static int add_strings(const hw_snapshot_t* s, uint32_t limit,
-                       hw_text_t* out) {
+static int add_strings(const hw_snapshot_t* s, uint32_t limit, hw_text_t* out) {
   hw_duplicates_t duplicates;
   hw_text_t scratch = {NULL, 0, 0, false};
   int status = hw_progress(s, "comparing strings", 0);
@@ -215,12 +213,10 @@ int hw_run_nodes(const char* path, const hw_run_options_t* options,
                               options, &opened, failure);
   const hw_snapshot_t* s = opened.graph;
   for (uint32_t node = 0; status == 0 && node < s->nodes; node++) {
-    hw_text_format(&lines,
-                   "%" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu32 " %" PRId32
-                   "\n",
-                   s->id[node], hw_snapshot_shallow(s, node),
-                   s->retained[node], s->id[s->dominator[node]],
-                   s->distance[node]);
+    hw_text_format(
+        &lines, "%" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu32 " %" PRId32 "\n",
+        s->id[node], hw_snapshot_shallow(s, node), s->retained[node],
+        s->id[s->dominator[node]], s->distance[node]);
     if (lines.length < 65000 && node + 1 < s->nodes) continue;
     if (lines.failed) status = HW_ENOMEM;
     if (status == 0 && write(data, lines.data, lines.length) != 0)

@@ -1,0 +1,122 @@
+'use strict'
+
+// Builds the addon for one Node.js, where the loader will look for it.
+//
+// node-gyp has one fixed folder for its output, and this project builds for
+// several Node.js at once. So each ABI has a folder of its own,
+// `build/abi<n>[-sanitize]`, that looks like a project to node-gyp: a copy of
+// binding.gyp and a link to the sources. Make works there, so that a second
+// build compiles what has changed and nothing else.
+
+const { execFileSync } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+const { BUILD, ROOT, findHeaders, findNodeGyp, installCommand, missingTools, run, withLock } =
+  require('./toolchain')
+
+/**
+ * Builds the addon in place.
+ *
+ * @param {object} [options]
+ * @param {string} [options.nodeBinary] the Node.js to build for, by default the running one
+ * @param {string} [options.headers] a directory with its `include/node`, by default found
+ * @param {boolean} [options.sanitize] with AddressSanitizer and UBSan; the result
+ *   stays in `build/`, for HEAPWATCH_BINARY to name
+ * @param {number} [options.jobs] how many compilers run at once
+ * @param {(line: string) => void} [options.log]
+ * @returns {Promise<{ path: string, version: string, abi: string, changed: boolean }>}
+ * @throws {Error} that says what is missing and the command that mends it, or
+ *   carries the compiler's output
+ */
+async function build ({
+  nodeBinary = process.execPath, headers, sanitize = false, jobs = 1, log = () => {}
+} = {}) {
+  const missing = missingTools()
+  if (missing.length > 0) {
+    throw new Error('Building heapwatch needs a C++ compiler, make and Python 3; missing here: ' +
+      `${missing.join(', ')}. Install with: ${installCommand(missing)}`)
+  }
+  checkAddonApi()
+  const node = describe(nodeBinary)
+  const nodeDir = await findHeaders(node, headers)
+  const name = `abi${node.abi}${sanitize ? '-sanitize' : ''}`
+  const stage = path.join(BUILD, name)
+  const target = sanitize ? path.join(stage, 'heapwatch.node') : node.path
+
+  return withLock(name, async () => {
+    await configure(stage, nodeDir, sanitize, log)
+    log(`building for Node.js ${node.version} (ABI ${node.abi})`)
+    await nodeGyp(stage, ['build', `--nodedir=${nodeDir}`, `--jobs=${jobs}`])
+    const changed = publish(path.join(stage, 'build', 'Release', 'heapwatch.node'), target)
+    log(`${changed ? 'built' : 'up to date'}: ${path.relative(process.cwd(), target)}`)
+    return { path: target, version: node.version, abi: node.abi, changed }
+  })
+}
+
+// The Node.js in question says itself what it is and where it would look.
+function describe (binary) {
+  const script = `const { binaryPath } = require(${JSON.stringify(path.join(__dirname, 'binary.js'))})
+    console.log(JSON.stringify({ version: process.versions.node,
+      abi: process.versions.modules, binary: process.execPath, path: binaryPath() }))`
+  const { NODE_OPTIONS, ...env } = process.env
+  return JSON.parse(execFileSync(binary, ['-e', script], { env, encoding: 'utf8' }))
+}
+
+// binding.gyp takes its build settings from this package.
+function checkAddonApi () {
+  try {
+    require.resolve('node-addon-api', { paths: [ROOT] })
+  } catch {
+    throw new Error('node-addon-api is missing. Install it with: npm install --save-dev node-addon-api')
+  }
+}
+
+// Makefiles are written again only when something they are made from is
+// another: node-gyp itself would do so each time.
+async function configure (stage, nodeDir, sanitize, log) {
+  const gyp = fs.readFileSync(path.join(ROOT, 'binding.gyp'), 'utf8')
+  const tool = findNodeGyp()
+  const stampFile = path.join(stage, 'configured.json')
+  const stamp = JSON.stringify({ nodeDir, tool, node: process.version, root: ROOT, gyp })
+  if (read(stampFile) === stamp) return
+
+  log(`configuring with the headers in ${path.join(nodeDir, 'include', 'node')}`)
+  fs.rmSync(stage, { recursive: true, force: true })
+  fs.mkdirSync(stage, { recursive: true })
+  fs.writeFileSync(path.join(stage, 'binding.gyp'), gyp)
+  fs.symlinkSync(path.join('..', '..', 'src'), path.join(stage, 'src'))
+  await nodeGyp(stage, ['configure', `--nodedir=${nodeDir}`,
+    '--', `-Dhw_sanitize=${sanitize ? 1 : 0}`])
+  fs.writeFileSync(stampFile, stamp)
+}
+
+async function nodeGyp (stage, args) {
+  // npm hands its settings down as variables, which node-gyp ranks above its
+  // own arguments: a `nodedir` in someone's .npmrc would win over ours.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) =>
+    !/^npm_(config|package_config_node_gyp)_/i.test(name) || /_python$/i.test(name)))
+  delete env.NODE_OPTIONS
+  // binding.gyp asks `node` where node-addon-api is.
+  env.PATH = path.dirname(process.execPath) + path.delimiter + env.PATH
+  await run(process.execPath, [findNodeGyp(), ...args], { cwd: stage, env })
+}
+
+// A process that loads the addon while it is replaced must see the old file or
+// the new one, whole; and one it has loaded must not change under it.
+function publish (built, target) {
+  const bytes = fs.readFileSync(built)
+  if (read(target, null)?.equals(bytes)) return false
+  fs.mkdirSync(path.dirname(target), { recursive: true })
+  const temporary = `${target}.${process.pid}.tmp`
+  fs.writeFileSync(temporary, bytes)
+  fs.renameSync(temporary, target)
+  return true
+}
+
+function read (file, encoding = 'utf8') {
+  try {
+    return fs.readFileSync(file, encoding)
+  } catch {}
+}
+
+module.exports = { build }

@@ -1,0 +1,11 @@
+'use strict'
+
+const { version } = require('../package.json')
+const { HeapWatch } = require('./heapwatch')
+
+/** Starts a watch. The same as `new HeapWatch(options)`. */
+function watch (options) {
+  return new HeapWatch(options)
+}
+
+module.exports = { watch, HeapWatch, version }

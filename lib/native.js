@@ -1,0 +1,59 @@
+'use strict'
+
+// Finds and loads the addon, and explains what to do when it cannot.
+
+const fs = require('node:fs')
+const { performance } = require('node:perf_hooks')
+const { binaryPath } = require('./binary')
+const { unusableBinary } = require('./errors')
+
+const BUILD_COMMAND = 'npx heapwatch build'
+
+function describeHost () {
+  return `Node.js ${process.version} (ABI ${process.versions.modules}) on ${process.platform}-${process.arch}`
+}
+
+function missing (file) {
+  return unusableBinary('ERR_HEAPWATCH_NO_BINARY',
+    `heapwatch has no binary for ${describeHost()}: there is no file ${file}. ` +
+    `Build it with: ${BUILD_COMMAND}`)
+}
+
+function broken (file, cause) {
+  const code = cause.code === 'ERR_HEAPWATCH_ABI' ? cause.code : 'ERR_HEAPWATCH_BROKEN_BINARY'
+  return unusableBinary(code,
+    `heapwatch cannot use its binary ${file} in ${describeHost()}: ${cause.message}. ` +
+    `Build one that fits with: ${BUILD_COMMAND}`, cause)
+}
+
+function load () {
+  const file = process.env.HEAPWATCH_BINARY || binaryPath()
+  if (!fs.existsSync(file)) throw missing(file)
+  try {
+    return require(file)
+  } catch (error) {
+    throw broken(file, error)
+  }
+}
+
+// When performance.now() was 0, on the clock of process.hrtime(), in ns. Both
+// read the same clock a moment apart: the shortest moment of a few is best.
+function timeOrigin () {
+  let best
+  for (let i = 0; i < 5; i++) {
+    const before = Number(process.hrtime.bigint())
+    const now = performance.now() * 1e6
+    const after = Number(process.hrtime.bigint())
+    if (!best || after - before < best.took) {
+      best = { took: after - before, origin: (before + after) / 2 - now }
+    }
+  }
+  return best.origin
+}
+
+const binding = load()
+// The numbers of samples and GC events cross in here, with no object made.
+const transfer = new Float64Array(binding.transferLength)
+binding.setup(process, transfer, timeOrigin())
+
+module.exports = { Watch: binding.Watch, sampleFields: binding.sampleFields, transfer }

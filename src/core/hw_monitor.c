@@ -1,0 +1,192 @@
+#include "hw_monitor.h"
+
+#include <stdlib.h>
+
+#include "hw_error.h"
+#include "hw_ring.h"
+
+#define NS_PER_MS 1e6
+#define NS_PER_S 1e9
+
+struct hw_monitor_s {
+  hw_monitor_options_t options;
+  hw_counters_t counters;
+  hw_pressure_t pressure;
+  hw_ring_t samples;
+  hw_ring_t gcs;
+  bool keep_gcs;
+  bool keep_pressure;
+  /* Where the interval began that the next sample ends. */
+  uint64_t last_ns;
+  uint64_t last_busy_ns;
+  uint64_t last_allocated_bytes;
+  uint64_t sample_count;
+  uint64_t missed;
+  uint64_t heap_limit_bytes;
+  hw_histogram_t pauses[HW_GC_KINDS];
+};
+
+int hw_monitor_create(hw_monitor_t** monitor,
+                      const hw_monitor_options_t* options,
+                      const hw_reading_t* first) {
+  if (options->gc_capacity == 0) return HW_EINVAL;
+  hw_monitor_t* m = calloc(1, sizeof(*m));
+  if (m == NULL) return HW_ENOMEM;
+  int error = hw_ring_init(&m->samples, options->history, sizeof(hw_sample_t));
+  if (error != 0) {
+    free(m);
+    return error;
+  }
+  m->options = *options;
+  m->last_ns = first->time_ns;
+  m->heap_limit_bytes = first->heap.heap_limit_bytes;
+  hw_counters_init(&m->counters, first->heap.used_heap_bytes);
+  hw_pressure_init(&m->pressure, &options->pressure, first->time_ns);
+  *monitor = m;
+  return 0;
+}
+
+void hw_monitor_destroy(hw_monitor_t* monitor) {
+  if (monitor == NULL) return;
+  hw_ring_close(&monitor->samples);
+  hw_ring_close(&monitor->gcs);
+  free(monitor);
+}
+
+int hw_monitor_keep_gcs(hw_monitor_t* monitor, bool keep) {
+  hw_ring_t* gcs = &monitor->gcs;
+  if (keep && gcs->capacity == 0) {
+    uint64_t overwritten = gcs->overwritten;
+    int error =
+        hw_ring_init(gcs, monitor->options.gc_capacity, sizeof(hw_gc_event_t));
+    if (error != 0) return error;
+    gcs->overwritten = overwritten;
+  }
+  monitor->keep_gcs = keep;
+  if (!keep) hw_ring_close(gcs);
+  return 0;
+}
+
+void hw_monitor_keep_pressure(hw_monitor_t* monitor, bool keep) {
+  hw_pressure_event_t stale;
+  if (keep && !monitor->keep_pressure) {
+    while (hw_pressure_next(&monitor->pressure, &stale)) {
+    }
+  }
+  monitor->keep_pressure = keep;
+}
+
+void hw_monitor_gc(hw_monitor_t* monitor, const hw_gc_event_t* event) {
+  hw_gc_kind_t kind = hw_gc_kind(event->type);
+  if (kind == HW_GC_KINDS) return;
+  hw_counters_gc(&monitor->counters, event);
+  hw_histogram_record(&monitor->pauses[kind], event->duration_ns);
+  hw_pressure_gc(&monitor->pressure, event);
+  monitor->heap_limit_bytes = event->heap_limit_bytes;
+  if (monitor->keep_gcs &&
+      event->duration_ns >= monitor->options.gc_threshold_ns)
+    hw_ring_push(&monitor->gcs, event);
+}
+
+/* How far a value has grown. 0 if it has shrunk: clocks can be set, and the
+ * heap's size falls between two readings when V8 sweeps in between. */
+static double growth(uint64_t from, uint64_t to) {
+  return to > from ? (double)(to - from) : 0;
+}
+
+void hw_monitor_peek(const hw_monitor_t* monitor, const hw_reading_t* reading,
+                     hw_sample_t* sample) {
+  const hw_heap_statistics_t* heap = &reading->heap;
+  const hw_counters_t* counters = &monitor->counters;
+  double interval_ns = growth(monitor->last_ns, reading->time_ns);
+  double busy_ns = growth(monitor->last_busy_ns, counters->gc_busy_ns);
+  double allocated =
+      growth(monitor->last_allocated_bytes,
+             hw_counters_allocated(counters, heap->used_heap_bytes));
+  *sample = (hw_sample_t){
+      .time = reading->epoch_ms,
+      .heap_used = (double)heap->used_heap_bytes,
+      .heap_total = (double)heap->total_heap_bytes,
+      .heap_limit = (double)heap->heap_limit_bytes,
+      .rss = (double)reading->rss_bytes,
+      .external = (double)heap->external_bytes,
+      .array_buffers = reading->array_buffers_bytes,
+      .malloced_memory = (double)heap->malloced_bytes,
+      .physical_heap = (double)heap->physical_heap_bytes,
+      .global_handles = (double)heap->used_global_handles_bytes,
+      .native_contexts = (double)heap->native_contexts,
+      .detached_contexts = (double)heap->detached_contexts,
+      .gc_time = busy_ns / NS_PER_MS,
+      .gc_load = interval_ns > 0 ? busy_ns / interval_ns : 0,
+      .allocation_rate =
+          interval_ns > 0 ? allocated / interval_ns * NS_PER_S : 0,
+      .loop_delay = (double)reading->loop_delay_ns / NS_PER_MS,
+      .memory_limit = (double)reading->memory_limit_bytes,
+  };
+  if (sample->gc_load > 1) sample->gc_load = 1;
+}
+
+void hw_monitor_append(hw_monitor_t* monitor, const hw_reading_t* reading,
+                       uint64_t missed, hw_sample_t* sample) {
+  hw_monitor_peek(monitor, reading, sample);
+  hw_ring_push(&monitor->samples, sample);
+  uint64_t used_bytes = reading->heap.used_heap_bytes;
+  monitor->last_ns = reading->time_ns;
+  monitor->last_busy_ns = monitor->counters.gc_busy_ns;
+  monitor->last_allocated_bytes =
+      hw_counters_allocated(&monitor->counters, used_bytes);
+  monitor->sample_count++;
+  monitor->missed += missed;
+  monitor->heap_limit_bytes = reading->heap.heap_limit_bytes;
+  hw_pressure_sample(&monitor->pressure, reading->time_ns, reading->rss_bytes,
+                     reading->memory_limit_bytes);
+}
+
+bool hw_monitor_pending(const hw_monitor_t* monitor) {
+  return monitor->gcs.count > 0 ||
+         (monitor->keep_pressure && hw_pressure_pending(&monitor->pressure));
+}
+
+bool hw_monitor_next_gc(hw_monitor_t* monitor, hw_gc_event_t* event) {
+  return hw_ring_shift(&monitor->gcs, event) == 0;
+}
+
+bool hw_monitor_next_pressure(hw_monitor_t* monitor,
+                              hw_pressure_event_t* event) {
+  return monitor->keep_pressure && hw_pressure_next(&monitor->pressure, event);
+}
+
+const hw_sample_t* hw_monitor_sample_at(const hw_monitor_t* monitor,
+                                        size_t index) {
+  return hw_ring_at(&monitor->samples, index);
+}
+
+const hw_histogram_t* hw_monitor_pauses(const hw_monitor_t* monitor,
+                                        hw_gc_kind_t kind) {
+  return &monitor->pauses[kind];
+}
+
+void hw_monitor_stats(const hw_monitor_t* monitor, hw_monitor_stats_t* stats) {
+  *stats = (hw_monitor_stats_t){
+      .counters = monitor->counters,
+      .samples = monitor->sample_count,
+      .missed = monitor->missed,
+      .dropped = monitor->gcs.overwritten,
+      .pending = monitor->gcs.count,
+      .history = monitor->samples.count,
+      .own_bytes = sizeof(*monitor) +
+                   monitor->samples.capacity * sizeof(hw_sample_t) +
+                   monitor->gcs.capacity * sizeof(hw_gc_event_t),
+      .old_space_limit_bytes = hw_pressure_old_space_limit(
+          &monitor->pressure, monitor->heap_limit_bytes),
+  };
+  for (int reason = 0; reason < HW_PRESSURE_REASONS; reason++)
+    stats->pressure[reason] = monitor->pressure.active[reason];
+}
+
+void hw_monitor_finish(hw_monitor_t* monitor) {
+  monitor->keep_gcs = false;
+  monitor->keep_pressure = false;
+  hw_ring_close(&monitor->gcs);
+  hw_ring_trim(&monitor->samples);
+}

@@ -1,0 +1,144 @@
+#ifndef HW_MONITOR_H_
+#define HW_MONITOR_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hw_counters.h"
+#include "hw_gc.h"
+#include "hw_heap.h"
+#include "hw_histogram.h"
+#include "hw_pressure.h"
+
+/*
+ * Everything one watch knows: it is told of collections and of readings, and
+ * keeps the series of samples, the pause histograms, the counters, the
+ * pressure and the events nobody has fetched yet.
+ *
+ * All calls come from the one thread of the watched isolate. hw_monitor_gc
+ * runs inside the garbage collector, and so may interrupt any other call that
+ * runs JavaScript; no function here does.
+ */
+
+/* One look at the process, as the sampler takes it. */
+typedef struct {
+  uint64_t time_ns; /* uv_hrtime's clock */
+  double epoch_ms;  /* wall clock, milliseconds since 1970 */
+  hw_heap_statistics_t heap;
+  uint64_t rss_bytes;
+  double array_buffers_bytes;  /* NaN if Node.js would not say */
+  uint64_t memory_limit_bytes; /* 0: none */
+  uint64_t loop_delay_ns;      /* how late the timer ran */
+} hw_reading_t;
+
+/*
+ * One sample, the fields in the order in which JavaScript reads them. Doubles
+ * throughout, so that a sample can be copied into a Float64Array as it is.
+ * Sizes are bytes, times milliseconds, rates per second.
+ */
+#define HW_SAMPLE_MAP(XX)                                          \
+  XX(time, "time") /* since 1970 */                                \
+  XX(heap_used, "heapUsed")                                        \
+  XX(heap_total, "heapTotal")                                      \
+  XX(heap_limit, "heapLimit")                                      \
+  XX(rss, "rss")                                                   \
+  XX(external, "external")                                         \
+  XX(array_buffers, "arrayBuffers")                                \
+  XX(malloced_memory, "mallocedMemory")                            \
+  XX(physical_heap, "physicalHeap")                                \
+  XX(global_handles, "globalHandles") /* bytes in use */           \
+  XX(native_contexts, "nativeContexts")                            \
+  XX(detached_contexts, "detachedContexts")                        \
+  XX(gc_time, "gcTime")                 /* in GC, this interval */ \
+  XX(gc_load, "gcLoad")                 /* its share, 0 ... 1 */   \
+  XX(allocation_rate, "allocationRate") /* on the JS heap */       \
+  XX(loop_delay, "loopDelay")                                      \
+  XX(memory_limit, "memoryLimit") /* 0: none */
+
+typedef struct {
+#define XX(field, name) double field;
+  HW_SAMPLE_MAP(XX)
+#undef XX
+} hw_sample_t;
+
+#define HW_SAMPLE_FIELDS (sizeof(hw_sample_t) / sizeof(double))
+
+typedef struct {
+  size_t history;           /* samples kept */
+  size_t gc_capacity;       /* GC events that may wait to be fetched */
+  uint64_t gc_threshold_ns; /* shorter pauses do not become events */
+  hw_pressure_options_t pressure;
+} hw_monitor_options_t;
+
+typedef struct {
+  hw_counters_t counters;
+  uint64_t samples;
+  uint64_t missed;  /* samples that were due while the loop was blocked */
+  uint64_t dropped; /* GC events overwritten before they were fetched */
+  size_t pending;   /* GC events waiting to be fetched */
+  size_t history;   /* samples kept at present */
+  size_t own_bytes; /* memory the monitor has asked for */
+  uint64_t old_space_limit_bytes;     /* at the last reading or major GC */
+  bool pressure[HW_PRESSURE_REASONS]; /* episodes going on */
+} hw_monitor_stats_t;
+
+typedef struct hw_monitor_s hw_monitor_t;
+
+/* Creates a monitor that starts with `first`, a reading that becomes the
+ * beginning of the first interval and no sample. Returns 0, HW_EINVAL if a
+ * size is 0, or HW_ENOMEM. The caller owns it. */
+int hw_monitor_create(hw_monitor_t** monitor,
+                      const hw_monitor_options_t* options,
+                      const hw_reading_t* first);
+
+/* Frees the monitor; NULL does nothing. */
+void hw_monitor_destroy(hw_monitor_t* monitor);
+
+/* Whether GC events are to be kept for hw_monitor_next_gc. The room for them
+ * is made the first time. Turning it off forgets those waiting. Returns 0 or
+ * HW_ENOMEM. */
+int hw_monitor_keep_gcs(hw_monitor_t* monitor, bool keep);
+
+/* Whether pressure events are to be kept for hw_monitor_next_pressure; turning
+ * it on forgets older ones. */
+void hw_monitor_keep_pressure(hw_monitor_t* monitor, bool keep);
+
+/* Takes in one GC event. Safe inside a GC. */
+void hw_monitor_gc(hw_monitor_t* monitor, const hw_gc_event_t* event);
+
+/* Takes in a reading of the timer, appends the sample it makes to the series
+ * and copies it to `sample`. `missed` is the number of samples that were due
+ * before it and could not be taken. */
+void hw_monitor_append(hw_monitor_t* monitor, const hw_reading_t* reading,
+                       uint64_t missed, hw_sample_t* sample);
+
+/* The sample that `reading` makes, its interval counted from the last one
+ * appended; changes nothing. */
+void hw_monitor_peek(const hw_monitor_t* monitor, const hw_reading_t* reading,
+                     hw_sample_t* sample);
+
+/* Whether an event is waiting to be fetched. Safe inside a GC. */
+bool hw_monitor_pending(const hw_monitor_t* monitor);
+
+/* Moves the oldest waiting event out. Returns whether there was one. */
+bool hw_monitor_next_gc(hw_monitor_t* monitor, hw_gc_event_t* event);
+bool hw_monitor_next_pressure(hw_monitor_t* monitor,
+                              hw_pressure_event_t* event);
+
+/* The sample at `index`, 0 being the oldest kept; NULL if there is none. Valid
+ * until the next append. */
+const hw_sample_t* hw_monitor_sample_at(const hw_monitor_t* monitor,
+                                        size_t index);
+
+/* The pauses of one kind, `kind` < HW_GC_KINDS. Owned by the monitor. */
+const hw_histogram_t* hw_monitor_pauses(const hw_monitor_t* monitor,
+                                        hw_gc_kind_t kind);
+
+void hw_monitor_stats(const hw_monitor_t* monitor, hw_monitor_stats_t* stats);
+
+/* Ends the series: gives back the memory that only a running watch needs.
+ * What was recorded can still be read. */
+void hw_monitor_finish(hw_monitor_t* monitor);
+
+#endif /* HW_MONITOR_H_ */

@@ -1,0 +1,35 @@
+#ifndef HW_NAPI_CHECK_H_
+#define HW_NAPI_CHECK_H_
+
+#include <node_api.h>
+
+/*
+ * Checks for Node-API calls in functions that JavaScript has called: on a
+ * failure they return NULL with an exception pending.
+ */
+
+/* Throws what the last failed call left as its error, unless an exception is
+ * pending already: that one says more. */
+void hw_napi_throw_last(napi_env env);
+
+/* Throws the heapwatch error `error`, one of hw_error.h. */
+void hw_napi_throw(napi_env env, int error);
+
+#define HW_NAPI(env, call)     \
+  do {                         \
+    if ((call) != napi_ok) {   \
+      hw_napi_throw_last(env); \
+      return NULL;             \
+    }                          \
+  } while (0)
+
+#define HW_CHECK(env, call)          \
+  do {                               \
+    int hw_error_ = (call);          \
+    if (hw_error_ != 0) {            \
+      hw_napi_throw(env, hw_error_); \
+      return NULL;                   \
+    }                                \
+  } while (0)
+
+#endif /* HW_NAPI_CHECK_H_ */

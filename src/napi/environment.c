@@ -1,0 +1,186 @@
+#include "environment.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "core/hw_error.h"
+#include "watch.h"
+
+static void on_gc_begin(void* data, uint32_t type, const hw_gc_mark_t* now) {
+  hw_environment_t* environment = data;
+  hw_gc_begin(&environment->pairing, type, now);
+}
+
+static void on_gc_end(void* data, uint32_t type, uint32_t flags,
+                      const hw_gc_mark_t* now) {
+  hw_environment_t* environment = data;
+  hw_gc_event_t event;
+  if (hw_gc_end(&environment->pairing, type, flags, now, &event) != 0) return;
+  for (hw_watch_t* w = environment->running; w != NULL; w = w->next)
+    hw_monitor_gc(w->monitor, &event);
+}
+
+/* Node.js waits for the removal of the hook, running the loop meanwhile. */
+static void end_cleanup(hw_environment_t* environment) {
+  napi_remove_async_cleanup_hook(environment->cleanup);
+}
+
+static void on_cleanup(napi_async_cleanup_hook_handle handle, void* data) {
+  (void)handle;
+  hw_environment_t* environment = data;
+  environment->exiting = true;
+  while (environment->running != NULL)
+    hw_watch_close(environment->running);
+  if (environment->open == 0) end_cleanup(environment);
+}
+
+static void on_finalize(napi_env env, void* data, void* hint) {
+  (void)env;
+  (void)hint;
+  hw_environment_t* environment = data;
+  hw_v8_destroy(environment->v8);
+  free(environment);
+}
+
+bool hw_environment_init(napi_env env) {
+  hw_environment_t* environment = calloc(1, sizeof(*environment));
+  if (environment == NULL) {
+    hw_napi_throw(env, HW_ENOMEM);
+    return false;
+  }
+  int error = hw_v8_create(&environment->v8, uv_hrtime);
+  if (error != 0) {
+    free(environment);
+    hw_napi_throw(env, error);
+    return false;
+  }
+  environment->env = env;
+  if (napi_get_uv_event_loop(env, &environment->loop) != napi_ok ||
+      napi_set_instance_data(env, environment, on_finalize, NULL) != napi_ok) {
+    hw_napi_throw_last(env);
+    on_finalize(env, environment, NULL);
+    return false;
+  }
+  /* From here on the environment owns the memory. */
+  if (napi_add_async_cleanup_hook(env, on_cleanup, environment,
+                                  &environment->cleanup) != napi_ok) {
+    hw_napi_throw_last(env);
+    return false;
+  }
+  return true;
+}
+
+hw_environment_t* hw_environment_get(napi_env env) {
+  void* data = NULL;
+  if (napi_get_instance_data(env, &data) != napi_ok || data == NULL) {
+    hw_napi_throw(env, HW_ESTATE);
+    return NULL;
+  }
+  return data;
+}
+
+static napi_value keep_memory_usage(hw_environment_t* environment,
+                                    napi_value process) {
+  napi_env env = environment->env;
+  napi_value function, list, name;
+  HW_NAPI(env, napi_get_named_property(env, process, "memoryUsage", &function));
+  HW_NAPI(env, napi_create_array_with_length(env, 4, &list));
+  HW_NAPI(env, napi_set_element(env, list, 0, process));
+  HW_NAPI(env, napi_set_element(env, list, 1, function));
+  HW_NAPI(env, napi_create_string_utf8(env, "rss", NAPI_AUTO_LENGTH, &name));
+  HW_NAPI(env, napi_set_element(env, list, 2, name));
+  HW_NAPI(env, napi_create_string_utf8(env, "arrayBuffers", NAPI_AUTO_LENGTH,
+                                       &name));
+  HW_NAPI(env, napi_set_element(env, list, 3, name));
+  HW_NAPI(env, napi_create_reference(env, list, 1, &environment->memory_usage));
+  return list;
+}
+
+napi_value hw_environment_setup(napi_env env, napi_callback_info info) {
+  hw_environment_t* environment = hw_environment_get(env);
+  if (environment == NULL) return NULL;
+  size_t argc = 3;
+  napi_value argv[3];
+  HW_NAPI(env, napi_get_cb_info(env, info, &argc, argv, NULL, NULL));
+  napi_typedarray_type type;
+  size_t length;
+  void* transfer;
+  HW_NAPI(env, napi_get_typedarray_info(env, argv[1], &type, &length, &transfer,
+                                        NULL, NULL));
+  if (type != napi_float64_array || length != HW_TRANSFER_LENGTH ||
+      environment->transfer != NULL) {
+    hw_napi_throw(env, HW_EINVAL);
+    return NULL;
+  }
+  HW_NAPI(env,
+          napi_get_value_double(env, argv[2], &environment->time_origin_ns));
+  if (keep_memory_usage(environment, argv[0]) == NULL) return NULL;
+  HW_NAPI(env,
+          napi_create_reference(env, argv[1], 1, &environment->transfer_ref));
+  environment->transfer = transfer;
+  return NULL;
+}
+
+static napi_status read_usage(hw_environment_t* environment, double* rss,
+                              double* array_buffers) {
+  napi_env env = environment->env;
+  napi_value list, item[4], usage, value;
+  napi_status status =
+      napi_get_reference_value(env, environment->memory_usage, &list);
+  for (uint32_t i = 0; i < 4 && status == napi_ok; i++)
+    status = napi_get_element(env, list, i, &item[i]);
+  if (status == napi_ok)
+    status = napi_call_function(env, item[0], item[1], 0, NULL, &usage);
+  if (status == napi_ok)
+    status = napi_get_property(env, usage, item[2], &value);
+  if (status == napi_ok) status = napi_get_value_double(env, value, rss);
+  if (status == napi_ok)
+    status = napi_get_property(env, usage, item[3], &value);
+  if (status == napi_ok)
+    status = napi_get_value_double(env, value, array_buffers);
+  return status;
+}
+
+int hw_environment_usage(hw_environment_t* environment, uint64_t* rss_bytes,
+                         double* array_buffers_bytes) {
+  napi_env env = environment->env;
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return HW_ESTATE;
+  double rss = NAN;
+  double array_buffers = NAN;
+  napi_status status = read_usage(environment, &rss, &array_buffers);
+  if (status == napi_pending_exception) {
+    /* Whatever went wrong in there is not the app's: it must not surface in
+     * whichever call of the app comes next. */
+    napi_value ignored;
+    napi_get_and_clear_last_exception(env, &ignored);
+  }
+  napi_close_handle_scope(env, scope);
+  if (status != napi_ok || !(rss >= 0) || !(array_buffers >= 0))
+    return HW_ESTATE;
+  *rss_bytes = (uint64_t)rss;
+  *array_buffers_bytes = array_buffers;
+  return 0;
+}
+
+void hw_environment_add(hw_environment_t* environment, hw_watch_t* watch) {
+  static const hw_v8_gc_hooks_t hooks = {on_gc_begin, on_gc_end};
+  watch->next = environment->running;
+  environment->running = watch;
+  environment->open++;
+  hw_v8_add_gc_hooks(environment->v8, &hooks, environment);
+}
+
+void hw_environment_remove(hw_environment_t* environment, hw_watch_t* watch) {
+  hw_watch_t** link = &environment->running;
+  while (*link != watch)
+    link = &(*link)->next;
+  *link = watch->next;
+  if (environment->running == NULL) hw_v8_remove_gc_hooks(environment->v8);
+}
+
+void hw_environment_closed(hw_environment_t* environment) {
+  environment->open--;
+  if (environment->exiting && environment->open == 0) end_cleanup(environment);
+}

@@ -1,0 +1,69 @@
+#ifndef HW_NAPI_ENVIRONMENT_H_
+#define HW_NAPI_ENVIRONMENT_H_
+
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+#include "core/hw_gc.h"
+#include "v8/hw_v8.h"
+
+/*
+ * What all watches of one environment (the main thread's or a Worker's) share:
+ * the bridge to V8, whose GC hooks are there while at least one watch runs,
+ * and the array through which numbers cross to JavaScript.
+ *
+ * It is the environment's instance data. When the environment ends, the
+ * asynchronous cleanup hook stops every watch; it is removed, which lets the
+ * teardown go on, once the last handle of the last watch has been closed. Only
+ * then may Node.js run finalizers, which free what the handles lie in: a
+ * synchronous hook would let them run while the loop still knows the handles.
+ */
+
+typedef struct hw_watch_s hw_watch_t;
+
+typedef struct {
+  napi_env env;
+  uv_loop_t* loop;
+  hw_v8_t* v8;
+  hw_gc_pairing_t pairing;
+  hw_watch_t* running; /* list of the watches that are told of GCs */
+  size_t open;         /* watches with handles the loop still knows */
+  bool exiting;
+  napi_async_cleanup_hook_handle cleanup;
+
+  /* JavaScript: [process, process.memoryUsage, "rss", "arrayBuffers"]. Kept in
+   * one array, because names made anew would be garbage with every sample. */
+  napi_ref memory_usage;
+  napi_ref transfer_ref;
+  double* transfer;      /* HW_TRANSFER_LENGTH numbers, owned by JavaScript */
+  double time_origin_ns; /* uv_hrtime at performance.now() == 0 */
+} hw_environment_t;
+
+/* Enough for the largest single answer and for a batch of GC events. */
+#define HW_TRANSFER_LENGTH 2048
+
+/* Sets the instance data up. Returns false with an exception pending. */
+bool hw_environment_init(napi_env env);
+
+/* The instance data, or NULL with an exception pending. */
+hw_environment_t* hw_environment_get(napi_env env);
+
+/* JavaScript function setup(process, transfer, timeOrigin): hands over what
+ * only JavaScript has. Called once by lib/native.js. */
+napi_value hw_environment_setup(napi_env env, napi_callback_info info);
+
+/* Calls process.memoryUsage(), which allocates some 160 bytes on the JS heap.
+ * `data` is the environment. Returns 0, or HW_ESTATE when JavaScript cannot
+ * run or the answer makes no sense. */
+int hw_environment_usage(hw_environment_t* environment, uint64_t* rss_bytes,
+                         double* array_buffers_bytes);
+
+/* Notes that a watch begins or ceases to be told of GCs, or that the last of
+ * its handles has been closed. */
+void hw_environment_add(hw_environment_t* environment, hw_watch_t* watch);
+void hw_environment_remove(hw_environment_t* environment, hw_watch_t* watch);
+void hw_environment_closed(hw_environment_t* environment);
+
+#endif /* HW_NAPI_ENVIRONMENT_H_ */

@@ -1,0 +1,290 @@
+#include <string.h>
+
+#include "check.h"
+#include "core/hw_error.h"
+#include "watch.h"
+
+/*
+ * The methods of the class Watch, as JavaScript calls them. Those called often
+ * leave their numbers in the environment's transfer array, the others make
+ * objects.
+ */
+
+/* What JavaScript listens to: bits of listen()'s argument. */
+#define LISTEN_SAMPLE 1u
+#define LISTEN_GC 2u
+#define LISTEN_PRESSURE 4u
+
+#define NS_PER_MS 1e6
+
+static hw_watch_t* unwrap(napi_env env, napi_callback_info info, size_t argc,
+                          napi_value* argv) {
+  napi_value self;
+  void* watch;
+  HW_NAPI(env, napi_get_cb_info(env, info, &argc, argv, &self, NULL));
+  HW_NAPI(env, napi_unwrap(env, self, &watch));
+  return watch;
+}
+
+static napi_value number(napi_env env, size_t count) {
+  napi_value value;
+  HW_NAPI(env, napi_create_uint32(env, (uint32_t)count, &value));
+  return value;
+}
+
+/* listen(bits): the events somebody listens to. */
+static napi_value js_listen(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  uint32_t bits;
+  hw_watch_t* watch = unwrap(env, info, 1, argv);
+  if (watch == NULL || watch->callback == NULL) return NULL;
+  HW_NAPI(env, napi_get_value_uint32(env, argv[0], &bits));
+  HW_CHECK(env, hw_monitor_keep_gcs(watch->monitor, bits & LISTEN_GC));
+  hw_monitor_keep_pressure(watch->monitor, bits & LISTEN_PRESSURE);
+  watch->wants_samples = bits & LISTEN_SAMPLE;
+  HW_CHECK(env, hw_notifier_enable(&watch->notifier,
+                                   bits & (LISTEN_GC | LISTEN_PRESSURE)));
+  return NULL;
+}
+
+/* stop() */
+static napi_value js_stop(napi_env env, napi_callback_info info) {
+  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  if (watch != NULL) hw_watch_close(watch);
+  return NULL;
+}
+
+/* sample(): the numbers of a sample taken now, in the order of sampleFields. */
+static napi_value js_sample(napi_env env, napi_callback_info info) {
+  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  if (watch == NULL) return NULL;
+  if (watch->callback == NULL) {
+    hw_napi_throw(env, HW_ESTATE);
+    return NULL;
+  }
+  hw_reading_t reading;
+  hw_sample_t now;
+  hw_sampler_read(&watch->sampler, &reading);
+  hw_monitor_peek(watch->monitor, &reading, &now);
+  memcpy(watch->environment->transfer, &now, sizeof(now));
+  return NULL;
+}
+
+/* history(Float64Array): fills in as many samples as it has room for, the
+ * oldest kept first; returns how many are kept. */
+static napi_value js_history(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  hw_watch_t* watch = unwrap(env, info, 1, argv);
+  if (watch == NULL) return NULL;
+  napi_typedarray_type type;
+  size_t length;
+  void* numbers;
+  HW_NAPI(env, napi_get_typedarray_info(env, argv[0], &type, &length, &numbers,
+                                        NULL, NULL));
+  if (type != napi_float64_array) {
+    hw_napi_throw(env, HW_EINVAL);
+    return NULL;
+  }
+  hw_sample_t* out = numbers;
+  size_t room = length / HW_SAMPLE_FIELDS;
+  const hw_sample_t* kept;
+  for (size_t i = 0;
+       i < room && (kept = hw_monitor_sample_at(watch->monitor, i)) != NULL;
+       i++)
+    memcpy(&out[i], kept, sizeof(*kept));
+  hw_monitor_stats_t stats;
+  hw_monitor_stats(watch->monitor, &stats);
+  return number(env, stats.history);
+}
+
+/* takeGcs(): moves waiting events over, 8 numbers each; returns how many. */
+static napi_value js_take_gcs(napi_env env, napi_callback_info info) {
+  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  if (watch == NULL) return NULL;
+  double* out = watch->environment->transfer;
+  double origin_ns = watch->environment->time_origin_ns;
+  size_t count = 0;
+  hw_gc_event_t event;
+  while (count < HW_TRANSFER_LENGTH / 8 &&
+         hw_monitor_next_gc(watch->monitor, &event)) {
+    *out++ = event.type;
+    *out++ = event.flags;
+    *out++ = ((double)event.start_ns - origin_ns) / NS_PER_MS;
+    *out++ = (double)event.duration_ns / NS_PER_MS;
+    *out++ = (double)event.heap_before_bytes;
+    *out++ = (double)event.heap_after_bytes;
+    *out++ = (double)event.external_before_bytes;
+    *out++ = (double)event.external_after_bytes;
+    count++;
+  }
+  return number(env, count);
+}
+
+/* takePressure(): moves the next waiting event over, 6 numbers; returns
+ * whether there was one. */
+static napi_value js_take_pressure(napi_env env, napi_callback_info info) {
+  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  if (watch == NULL) return NULL;
+  hw_pressure_event_t event;
+  bool taken = hw_monitor_next_pressure(watch->monitor, &event);
+  if (taken) {
+    double* out = watch->environment->transfer;
+    *out++ = event.reason;
+    *out++ = ((double)event.time_ns - watch->environment->time_origin_ns) /
+             NS_PER_MS;
+    *out++ = event.ratio;
+    *out++ = event.threshold;
+    *out++ = (double)event.used_bytes;
+    *out++ = (double)event.limit_bytes;
+  }
+  napi_value result;
+  HW_NAPI(env, napi_get_boolean(env, taken, &result));
+  return result;
+}
+
+/* Sets a property of `object` to a number. */
+static bool set_number(napi_env env, napi_value object, const char* name,
+                       double number) {
+  napi_value value;
+  if (napi_create_double(env, number, &value) == napi_ok &&
+      napi_set_named_property(env, object, name, value) == napi_ok)
+    return true;
+  hw_napi_throw_last(env);
+  return false;
+}
+
+/* An object with a number for each name, or NULL with an exception pending. */
+static napi_value numbers(napi_env env, const char* const* names,
+                          const double* values, size_t count) {
+  napi_value object;
+  HW_NAPI(env, napi_create_object(env, &object));
+  for (size_t i = 0; i < count; i++) {
+    if (!set_number(env, object, names[i], values[i])) return NULL;
+  }
+  return object;
+}
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static napi_value pauses_of(napi_env env, const hw_histogram_t* histogram) {
+  static const char* const names[] = {"count", "total", "min", "max", "mean",
+                                      "p50",   "p90",   "p99", "p999"};
+  static const double percentiles[] = {50, 90, 99, 99.9};
+  double values[COUNT_OF(names)] = {(double)histogram->count,
+                                    (double)histogram->sum_ns / NS_PER_MS,
+                                    (double)histogram->min_ns / NS_PER_MS,
+                                    (double)histogram->max_ns / NS_PER_MS,
+                                    hw_histogram_mean(histogram) / NS_PER_MS};
+  for (size_t i = 0; i < COUNT_OF(percentiles); i++)
+    values[5 + i] =
+        (double)hw_histogram_value_at_percentile(histogram, percentiles[i]) /
+        NS_PER_MS;
+  return numbers(env, names, values, COUNT_OF(names));
+}
+
+/* pauses(): { minor, major, incremental, weakcb }, times in ms. */
+static napi_value js_pauses(napi_env env, napi_callback_info info) {
+  static const char* const kinds[HW_GC_KINDS] = {"minor", "major",
+                                                 "incremental", "weakcb"};
+  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  napi_value result;
+  if (watch == NULL) return NULL;
+  HW_NAPI(env, napi_create_object(env, &result));
+  for (int kind = 0; kind < HW_GC_KINDS; kind++) {
+    napi_value one = pauses_of(env, hw_monitor_pauses(watch->monitor, kind));
+    if (one == NULL) return NULL;
+    HW_NAPI(env, napi_set_named_property(env, result, kinds[kind], one));
+  }
+  return result;
+}
+
+/* spaces(): one object for each of V8's heap spaces, in V8's order. */
+static napi_value js_spaces(napi_env env, napi_callback_info info) {
+  static const char* const names[] = {"size", "used", "available", "physical"};
+  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  napi_value result, one, name;
+  hw_heap_space_t space;
+  if (watch == NULL) return NULL;
+  hw_v8_t* v8 = watch->environment->v8;
+  HW_NAPI(env, napi_create_array(env, &result));
+  for (size_t i = 0; i < hw_v8_heap_space_count(v8); i++) {
+    HW_CHECK(env, hw_v8_heap_space(v8, i, &space));
+    const double values[] = {(double)space.size_bytes, (double)space.used_bytes,
+                             (double)space.available_bytes,
+                             (double)space.physical_bytes};
+    one = numbers(env, names, values, COUNT_OF(names));
+    if (one == NULL) return NULL;
+    HW_NAPI(env,
+            napi_create_string_utf8(env, space.name, NAPI_AUTO_LENGTH, &name));
+    HW_NAPI(env, napi_set_named_property(env, one, "name", name));
+    HW_NAPI(env, napi_set_element(env, result, (uint32_t)i, one));
+  }
+  return result;
+}
+
+static napi_value pressure_names(napi_env env, const bool* active) {
+  napi_value list, name;
+  uint32_t length = 0;
+  HW_NAPI(env, napi_create_array(env, &list));
+  for (int reason = 0; reason < HW_PRESSURE_REASONS; reason++) {
+    if (!active[reason]) continue;
+    HW_NAPI(env, napi_create_string_utf8(env, hw_pressure_reason_name(reason),
+                                         NAPI_AUTO_LENGTH, &name));
+    HW_NAPI(env, napi_set_element(env, list, length++, name));
+  }
+  return list;
+}
+
+/* stats(): what the watch has counted. */
+static napi_value js_stats(napi_env env, napi_callback_info info) {
+  static const char* const names[] = {"samples",  "missed",        "history",
+                                      "gcs",      "gcTime",        "allocated",
+                                      "heapLive", "oldSpaceLimit", "dropped",
+                                      "pending",  "unpaired",      "ownBytes"};
+  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  if (watch == NULL) return NULL;
+  hw_monitor_stats_t s;
+  hw_monitor_stats(watch->monitor, &s);
+  uint64_t gcs = 0;
+  for (int kind = 0; kind < HW_GC_KINDS; kind++)
+    gcs += s.counters.gc_count[kind];
+  const double values[COUNT_OF(names)] = {
+      (double)s.samples,
+      (double)s.missed,
+      (double)s.history,
+      (double)gcs,
+      (double)s.counters.gc_busy_ns / NS_PER_MS,
+      (double)s.counters.allocated_bytes,
+      (double)s.counters.live_heap_bytes,
+      (double)s.old_space_limit_bytes,
+      (double)s.dropped,
+      (double)s.pending,
+      (double)watch->environment->pairing.unpaired,
+      (double)(s.own_bytes + sizeof(*watch))};
+  napi_value result = numbers(env, names, values, COUNT_OF(names));
+  napi_value pressure = pressure_names(env, s.pressure);
+  if (result == NULL || pressure == NULL) return NULL;
+  HW_NAPI(env, napi_set_named_property(env, result, "pressure", pressure));
+  return result;
+}
+
+bool hw_watch_define(napi_env env, napi_value exports) {
+#define METHOD(name, function) \
+  { name, NULL, function, NULL, NULL, NULL, napi_default_method, NULL }
+  static const napi_property_descriptor methods[] = {
+      METHOD("listen", js_listen),    METHOD("stop", js_stop),
+      METHOD("sample", js_sample),    METHOD("history", js_history),
+      METHOD("takeGcs", js_take_gcs), METHOD("takePressure", js_take_pressure),
+      METHOD("pauses", js_pauses),    METHOD("spaces", js_spaces),
+      METHOD("stats", js_stats),
+  };
+#undef METHOD
+  napi_value constructor;
+  if (napi_define_class(env, "Watch", NAPI_AUTO_LENGTH, hw_watch_construct,
+                        NULL, sizeof(methods) / sizeof(methods[0]), methods,
+                        &constructor) == napi_ok &&
+      napi_set_named_property(env, exports, "Watch", constructor) == napi_ok)
+    return true;
+  hw_napi_throw_last(env);
+  return false;
+}
