@@ -46,4 +46,19 @@ int hw_run_diff(const char* const* paths, unsigned count,
                 const hw_run_options_t* options, hw_text_t* out,
                 hw_failure_t* failure);
 
+#define HW_TREE_DEPTH_MAX 64
+
+typedef struct {
+  uint32_t id;        /* where to begin; 0 for the root */
+  uint32_t depth;     /* below it, at most HW_TREE_DEPTH_MAX */
+  double least_share; /* of the beginning's retained size, to be shown */
+} hw_tree_options_t;
+
+/* `{ total, tree }`, the dominator tree: each node with the `children` that
+ * retain most, `limit` at most, and what the `others` have. HW_ENOTFOUND if
+ * no node has the id. */
+int hw_run_dominators(const char* path, const hw_run_options_t* options,
+                      const hw_tree_options_t* tree, hw_text_t* out,
+                      hw_failure_t* failure);
+
 #endif /* HW_SNAPSHOT_RUN_H_ */

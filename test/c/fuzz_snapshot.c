@@ -51,8 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   hw_snapshot_t* s = NULL;
   hw_snapshot_error_t error = {NULL, UINT64_MAX};
   const hw_snapshot_options_t options = {.flags = HW_SNAPSHOT_NAMES};
-  int status = hw_snapshot_read(data, size, size & 1 ? &options : NULL, &s,
-                                &error);
+  int status =
+      hw_snapshot_read(data, size, size & 1 ? &options : NULL, &s, &error);
   if (status == HW_EFORMAT && (error.offset > size || error.what == NULL))
     abort();
   if (status != 0) {

@@ -5,6 +5,7 @@
  *   snapshot_tool summary FILE
  *   snapshot_tool nodes FILE
  *   snapshot_tool diff FILE FILE [FILE]
+ *   snapshot_tool dominators FILE
  *
  * Exits with 0, or with 2 after a message that names the byte.
  */
@@ -21,6 +22,7 @@ static int write_out(void* data, const char* bytes, size_t length) {
 
 static int run(int argc, char** argv, hw_text_t* out, hw_failure_t* failure) {
   const hw_run_options_t options = {NULL, NULL, 50};
+  const hw_tree_options_t tree = {0, 4, 0.01};
   const char* const* paths = (const char* const*)argv + 2;
   if (argc == 3 && strcmp(argv[1], "summary") == 0)
     return hw_run_summary(argv[2], &options, out, failure);
@@ -28,6 +30,8 @@ static int run(int argc, char** argv, hw_text_t* out, hw_failure_t* failure) {
     return hw_run_nodes(argv[2], &options, write_out, stdout, failure);
   if ((argc == 4 || argc == 5) && strcmp(argv[1], "diff") == 0)
     return hw_run_diff(paths, (unsigned)argc - 2, &options, out, failure);
+  if (argc == 3 && strcmp(argv[1], "dominators") == 0)
+    return hw_run_dominators(argv[2], &options, &tree, out, failure);
   return HW_EINVAL;
 }
 
