@@ -56,4 +56,9 @@ const binding = load()
 const transfer = new Float64Array(binding.transferLength)
 binding.setup(process, transfer, timeOrigin())
 
-module.exports = { Watch: binding.Watch, sampleFields: binding.sampleFields, transfer }
+module.exports = {
+  Watch: binding.Watch,
+  analyzeSnapshots: binding.analyzeSnapshots,
+  sampleFields: binding.sampleFields,
+  transfer
+}

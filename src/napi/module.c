@@ -12,6 +12,7 @@
 #include "check.h"
 #include "core/hw_monitor.h"
 #include "environment.h"
+#include "snapshot.h"
 #include "v8/hw_v8.h"
 #include "watch.h"
 
@@ -69,6 +70,7 @@ static napi_value export_all(napi_env env, napi_value exports) {
   fields = sample_fields(env);
   if (fields == NULL) return NULL;
   HW_NAPI(env, napi_set_named_property(env, exports, "sampleFields", fields));
+  if (!hw_snapshot_define(env, exports)) return NULL;
   return hw_watch_define(env, exports) ? exports : NULL;
 }
 
