@@ -9,6 +9,7 @@ const COMMANDS = [
   'build',
   'summary',
   'diff',
+  'retainers',
   'dominators'
 ]
 

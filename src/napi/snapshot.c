@@ -30,10 +30,17 @@
 #define HW_SHARED_BYTES 64
 #define PATHS_MAX 3
 
-typedef enum { SUMMARY, NODES, DIFF, DOMINATORS, QUESTIONS } question_t;
+typedef enum {
+  SUMMARY,
+  NODES,
+  DIFF,
+  DOMINATORS,
+  RETAINERS,
+  QUESTIONS
+} question_t;
 
 static const char* const questions[QUESTIONS] = {"summary", "nodes", "diff",
-                                                 "dominators"};
+                                                 "dominators", "retainers"};
 
 typedef struct {
   napi_async_work work;
@@ -112,6 +119,10 @@ static void execute(napi_env env, void* data) {
     case DOMINATORS:
       job->status = hw_run_dominators(paths[0], options, &job->tree, &job->out,
                                       &job->failure);
+      break;
+    case RETAINERS:
+      job->status = hw_run_retainers(paths[0], job->target, options, &job->out,
+                                     &job->failure);
       break;
     case QUESTIONS:
       job->status = HW_EINVAL;
@@ -221,6 +232,7 @@ static bool get_settings(napi_env env, napi_value settings, job_t* job) {
     job->target = get_string(env, member);
     if (job->target == NULL) return false;
   }
+  ok &= job->question != RETAINERS || job->target != NULL;
   if (!ok) hw_napi_throw(env, HW_EINVAL);
   return ok;
 }

@@ -274,8 +274,11 @@ static int prepare(matcher_t* m) {
   while (steps < 2 * (uint64_t)total)
     steps *= 2;
   m->step_mask = steps - 1;
-  m->known_mask = (1u << 16) - 1;
-  m->pool_capacity = 1u << 20;
+  uint32_t room = 64;
+  while (room < 1u << 16 && room < m->s->nodes)
+    room *= 2;
+  m->known_mask = room - 1;
+  m->pool_capacity = (size_t)room * 16;
   m->state = malloc((size_t)(total + 1) * sizeof(state_t));
   m->active = malloc((size_t)(total + 1) * 2 * sizeof(uint32_t));
   m->step = malloc((size_t)steps * sizeof(step_t));

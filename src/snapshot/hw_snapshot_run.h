@@ -61,4 +61,12 @@ int hw_run_dominators(const char* path, const hw_run_options_t* options,
                       const hw_tree_options_t* tree, hw_text_t* out,
                       hw_failure_t* failure);
 
+/* What holds an object (`target` is its id, with or without an @) or the
+ * objects of a class (its name): `{ count, shallow, first, samples, causes:
+ * [{ kind, samples, heldBy, anchor, path }], paths }`; see
+ * hw_snapshot_retainers.c. HW_ENOTFOUND if there is neither. */
+int hw_run_retainers(const char* path, const char* target,
+                     const hw_run_options_t* options, hw_text_t* out,
+                     hw_failure_t* failure);
+
 #endif /* HW_SNAPSHOT_RUN_H_ */

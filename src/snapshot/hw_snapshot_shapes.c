@@ -222,7 +222,8 @@ static int make(const hw_snapshot_t* s, const uint32_t* list, uint32_t count,
 }
 
 static int keep_common(finder_t* f, hw_shapes_t* shapes) {
-  qsort(f->candidate, f->candidates, sizeof(candidate_t), by_objects);
+  if (f->candidates > 0)
+    qsort(f->candidate, f->candidates, sizeof(candidate_t), by_objects);
   uint32_t kept = 0;
   while (kept < f->candidates && f->candidate[kept].objects >= 2 &&
          (uint64_t)f->candidate[kept].objects * 1000 >= f->objects)
