@@ -8,8 +8,8 @@
  * else is beyond every quotient. (Warren, Hacker's Delight, 10-17.)
  *
  * Names are kept densely, of some nodes only, so a node's first is found by
- * its rank among those: a count at every 64th node, and the bits of 64 nodes
- * at most.
+ * its rank among those: a count at every 64th node, and a bit for each of the
+ * 64 from there on.
  */
 
 #include "snapshot/hw_snapshot_rows.h"
@@ -40,11 +40,13 @@ static int prepare_names(hw_snapshot_t* s) {
   uint64_t total = 0;
   uint32_t rank = 0;
   s->name_rank = malloc(blocks * sizeof(uint32_t));
-  if (s->name_rank == NULL) return HW_ENOMEM;
+  s->name_bits = calloc(blocks, sizeof(uint64_t));
+  if (s->name_rank == NULL || s->name_bits == NULL) return HW_ENOMEM;
   for (uint32_t node = 0; node < s->nodes; node++) {
     if (node % 64 == 0) s->name_rank[node / 64] = rank;
     if ((s->node[node] & HW_NODE_NAMED) == 0) continue;
     rank++;
+    s->name_bits[node / 64] |= UINT64_C(1) << node % 64;
     total += s->first_edge[node + 1] - s->first_edge[node];
   }
   s->name_start = malloc(((size_t)rank + 1) * sizeof(uint32_t));
@@ -64,9 +66,9 @@ static int prepare_names(hw_snapshot_t* s) {
 const uint32_t* hw_edge_names(const hw_snapshot_t* s, uint32_t node) {
   if ((s->node[node] & HW_NODE_NAMED) == 0) return NULL;
   if (s->all_names) return s->edge_name + s->first_edge[node];
-  uint32_t rank = s->name_rank[node / 64];
-  for (uint32_t i = node & ~63u; i < node; i++)
-    rank += (s->node[i] & HW_NODE_NAMED) != 0;
+  uint64_t before = s->name_bits[node / 64] & ((UINT64_C(1) << node % 64) - 1);
+  uint32_t rank =
+      s->name_rank[node / 64] + (uint32_t)__builtin_popcountll(before);
   return s->edge_name + s->name_start[rank];
 }
 

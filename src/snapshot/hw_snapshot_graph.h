@@ -98,6 +98,7 @@ struct hw_snapshot {
   uint64_t edge_names;
   uint32_t* name_start; /* by rank of the node among the named */
   uint32_t* name_rank;  /* of every 64th node */
+  uint64_t* name_bits;  /* which of the 64 from there on are named */
   bool all_names;
 
   hw_large_size_t* large;

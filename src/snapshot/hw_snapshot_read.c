@@ -149,6 +149,7 @@ void hw_snapshot_destroy(hw_snapshot_t* s) {
   free(s->edge_name);
   free(s->name_start);
   free(s->name_rank);
+  free(s->name_bits);
   free(s->large);
   free(s->location);
   free(s->ephemeron);

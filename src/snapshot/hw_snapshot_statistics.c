@@ -169,21 +169,24 @@ static void append_identity(const hw_snapshot_t* s, uint32_t node,
 }
 
 typedef struct {
-  uint64_t hash[2]; /* of the text: 128 bits stand for it */
+  uint64_t hash; /* of the text, for which 64 well mixed bits stand */
   hw_duplicate_t group;
 } slot_t;
 
-static void hash_key(const hw_text_t* key, uint64_t hash[2]) {
-  uint64_t a = 14695981039346656037u;
-  uint64_t b = key->length * 0x9E3779B97F4A7C15u + 1;
-  for (size_t i = 0; i < key->length; i++) {
-    uint8_t byte = (uint8_t)key->data[i];
-    a = (a ^ byte) * 1099511628211u;
-    b = (b ^ byte) * 0xC2B2AE3D27D4EB4Fu;
-    b ^= b >> 31;
+static uint64_t hash_key(const hw_text_t* key) {
+  uint64_t hash = key->length * 0x9E3779B97F4A7C15u;
+  size_t i = 0;
+  for (; i + 8 <= key->length; i += 8) {
+    uint64_t word;
+    memcpy(&word, key->data + i, 8);
+    hash = (hash ^ word) * 0xC2B2AE3D27D4EB4Fu;
+    hash ^= hash >> 32;
   }
-  hash[0] = a;
-  hash[1] = b;
+  for (; i < key->length; i++)
+    hash = (hash ^ (uint8_t)key->data[i]) * 0x9E3779B97F4A7C15u;
+  hash ^= hash >> 29;
+  hash *= 0xBF58476D1CE4E5B9u;
+  return hash ^ hash >> 32;
 }
 
 static int by_retained(const void* a, const void* b) {
@@ -201,56 +204,80 @@ static bool is_counted(const hw_snapshot_t* s, uint32_t node) {
          (kind == HW_NODE_STRING || !is_flat(s, node));
 }
 
-static int collect(const hw_snapshot_t* s, slot_t* slot, uint64_t mask) {
+static void add_string(const hw_snapshot_t* s, uint32_t node, slot_t* slot) {
+  if (slot->group.count == 0) slot->group.node = node;
+  slot->group.count++;
+  slot->group.shallow += hw_snapshot_shallow(s, node);
+  slot->group.retained += s->retained[node];
+}
+
+/* Slots are for strings that may have an equal: those whose text the file has
+ * once but whose node is there again, and all if some are concatenated, since
+ * their texts are not among the file's. */
+static int collect(const hw_snapshot_t* s, const uint8_t* seen, slot_t* slot,
+                   uint64_t mask) {
   hw_text_t key = {NULL, 0, 0, false};
   for (uint32_t node = 0; node < s->nodes; node++) {
-    uint64_t hash[2];
     if (!is_counted(s, node)) continue;
+    if (seen != NULL && seen[s->name[node]] < 2) continue;
     key.length = 0;
     hw_string_text(s, node, &key);
     append_identity(s, node, &key);
-    hash_key(&key, hash);
-    uint64_t at = hash[0] & mask;
-    while (slot[at].group.count > 0 &&
-           (slot[at].hash[0] != hash[0] || slot[at].hash[1] != hash[1]))
+    uint64_t hash = hash_key(&key);
+    uint64_t at = hash & mask;
+    while (slot[at].group.count > 0 && slot[at].hash != hash)
       at = (at + 1) & mask;
-    if (slot[at].group.count == 0) slot[at].group.node = node;
-    slot[at].hash[0] = hash[0];
-    slot[at].hash[1] = hash[1];
-    slot[at].group.count++;
-    slot[at].group.shallow += hw_snapshot_shallow(s, node);
-    slot[at].group.retained += s->retained[node];
+    slot[at].hash = hash;
+    add_string(s, node, &slot[at]);
   }
   bool failed = key.failed;
   hw_text_close(&key);
   return failed ? HW_ENOMEM : 0;
 }
 
-int hw_duplicates_find(const hw_snapshot_t* s, hw_duplicates_t* duplicates) {
-  uint64_t strings = 0;
-  uint64_t size = 64;
-  memset(duplicates, 0, sizeof(*duplicates));
-  for (uint32_t node = 0; node < s->nodes; node++) {
-    unsigned kind = hw_node_kind(s, node);
-    strings += kind == HW_NODE_STRING || kind == HW_NODE_CONS_STRING;
-  }
-  while (size < strings + strings / 2)
-    size *= 2;
-  slot_t* slot = calloc(size, sizeof(slot_t));
-  if (slot == NULL) return HW_ENOMEM;
-  int status = collect(s, slot, size - 1);
+static int keep_groups(slot_t* slot, uint64_t size,
+                       hw_duplicates_t* duplicates) {
   uint32_t count = 0;
   for (uint64_t i = 0; i < size; i++)
     count += slot[i].group.count > 1;
   duplicates->item = malloc(((size_t)count + 1) * sizeof(hw_duplicate_t));
-  if (duplicates->item == NULL) status = HW_ENOMEM;
-  for (uint64_t i = 0; i < size && status == 0; i++)
+  if (duplicates->item == NULL) return HW_ENOMEM;
+  for (uint64_t i = 0; i < size; i++)
     if (slot[i].group.count > 1)
       duplicates->item[duplicates->count++] = slot[i].group;
-  free(slot);
+  qsort(duplicates->item, duplicates->count, sizeof(hw_duplicate_t),
+        by_retained);
+  return 0;
+}
+
+int hw_duplicates_find(const hw_snapshot_t* s, hw_duplicates_t* duplicates) {
+  uint64_t strings = 0;
+  uint64_t concatenated = 0;
+  uint64_t size = 64;
+  memset(duplicates, 0, sizeof(*duplicates));
+  uint8_t* seen = calloc(s->strings, 1); /* 2 means two or more */
+  if (seen == NULL) return HW_ENOMEM;
+  for (uint32_t node = 0; node < s->nodes; node++) {
+    unsigned kind = hw_node_kind(s, node);
+    if (kind != HW_NODE_STRING && kind != HW_NODE_CONS_STRING) continue;
+    concatenated += kind == HW_NODE_CONS_STRING;
+    strings++;
+    if (seen[s->name[node]] < 2) seen[s->name[node]]++;
+  }
+  if (concatenated == 0) {
+    strings = 0;
+    for (uint32_t i = 0; i < s->strings; i++)
+      strings += seen[i] > 1;
+  }
+  while (size < strings + strings / 4)
+    size *= 2;
+  slot_t* slot = calloc(size, sizeof(slot_t));
+  int status = slot == NULL ? HW_ENOMEM : 0;
   if (status == 0)
-    qsort(duplicates->item, duplicates->count, sizeof(hw_duplicate_t),
-          by_retained);
+    status = collect(s, concatenated == 0 ? seen : NULL, slot, size - 1);
+  if (status == 0) status = keep_groups(slot, size, duplicates);
+  free(slot);
+  free(seen);
   return status;
 }
 
