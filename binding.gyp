@@ -45,6 +45,8 @@
         'src/snapshot/hw_snapshot_summary.c',
         'src/snapshot/hw_snapshot_text.c',
         'src/snapshot/hw_snapshot_tree.c',
+        'src/snapshot/hw_snapshot_trie.c',
+        'src/snapshot/hw_snapshot_why.c',
         'src/uv/hw_memory.c',
         'src/uv/hw_notifier.c',
         'src/uv/hw_sampler.c',

@@ -16,7 +16,8 @@ const POLL_INTERVAL = 100
 /**
  * Asks one question of one or more snapshots.
  *
- * @param {string} question 'summary', 'nodes', 'diff', 'dominators' or 'retainers'
+ * @param {string} question 'summary', 'nodes', 'diff', 'dominators', 'retainers' or
+ *   'why'
  * @param {string[]} paths the files, the oldest first
  * @param {object} [settings] of the question; `limit` for lists of objects
  * @param {{ onProgress?: (stage: string, percent: number) => void, signal?: AbortSignal }} [watch]

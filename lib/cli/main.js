@@ -10,7 +10,8 @@ const COMMANDS = [
   'summary',
   'diff',
   'retainers',
-  'dominators'
+  'dominators',
+  'why'
 ]
 
 function usage () {

@@ -36,11 +36,12 @@ typedef enum {
   DIFF,
   DOMINATORS,
   RETAINERS,
+  WHY,
   QUESTIONS
 } question_t;
 
-static const char* const questions[QUESTIONS] = {"summary", "nodes", "diff",
-                                                 "dominators", "retainers"};
+static const char* const questions[QUESTIONS] = {
+    "summary", "nodes", "diff", "dominators", "retainers", "why"};
 
 typedef struct {
   napi_async_work work;
@@ -122,6 +123,12 @@ static void execute(napi_env env, void* data) {
       break;
     case RETAINERS:
       job->status = hw_run_retainers(paths[0], job->target, options, &job->out,
+                                     &job->failure);
+      break;
+    case WHY:
+      job->status = job->path_count != 2
+                        ? HW_EINVAL
+                        : hw_run_why(paths[0], paths[1], options, &job->out,
                                      &job->failure);
       break;
     case QUESTIONS:

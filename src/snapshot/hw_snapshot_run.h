@@ -69,4 +69,12 @@ int hw_run_retainers(const char* path, const char* target,
                      const hw_run_options_t* options, hw_text_t* out,
                      hw_failure_t* failure);
 
+/* What grows between two snapshots of one process and what holds it:
+ * `{ leaks, growth, count, retained, item, itemType, class, samples, agree,
+ * kind, heldBy, anchor, path }`, from `count` on only if something leaks, from
+ * `heldBy` on only if it can be told. See hw_snapshot_why.c. */
+int hw_run_why(const char* older, const char* newer,
+               const hw_run_options_t* options, hw_text_t* out,
+               hw_failure_t* failure);
+
 #endif /* HW_SNAPSHOT_RUN_H_ */

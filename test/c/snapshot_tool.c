@@ -7,6 +7,7 @@
  *   snapshot_tool diff FILE FILE [FILE]
  *   snapshot_tool dominators FILE
  *   snapshot_tool retainers FILE ID|CLASS
+ *   snapshot_tool why FILE FILE
  *
  * Exits with 0, or with 2 after a message that names the byte.
  */
@@ -35,6 +36,8 @@ static int run(int argc, char** argv, hw_text_t* out, hw_failure_t* failure) {
     return hw_run_dominators(argv[2], &options, &tree, out, failure);
   if (argc == 4 && strcmp(argv[1], "retainers") == 0)
     return hw_run_retainers(argv[2], argv[3], &options, out, failure);
+  if (argc == 4 && strcmp(argv[1], "why") == 0)
+    return hw_run_why(argv[2], argv[3], &options, out, failure);
   return HW_EINVAL;
 }
 

@@ -59,6 +59,43 @@ describe('the cause is named from a snapshot of a program that has it', () => {
   }
 })
 
+describe('why names what grows and what holds it', () => {
+  for (const [cause, [kind, words, anchor]] of Object.entries(EXPECTED)) {
+    it(cause, async () => {
+      const older = await snapshotOf(cause)
+      const why = await ask('why', [older, older.replace('-a.', '-b.')])
+      assert.equal(why.leaks, true)
+      assert.ok(why.growth > 5e5)
+      assert.equal(why.class, 'Session')
+      assert.ok(why.count[1] - why.count[0] >= 2900, why.count.join())
+      assert.equal(why.kind, kind, why.heldBy)
+      if (typeof words === 'string') assert.equal(why.heldBy, words)
+      else assert.match(why.heldBy, words)
+      for (const [key, value] of Object.entries(anchor)) assert.equal(why.anchor[key], value)
+    })
+  }
+
+  it('and that nothing does, of traffic that leaves as much as it found', async () => {
+    const older = await snapshotOf('none')
+    const newer = older.replace('-a.', '-b.')
+    const { classes } = await ask('diff', [older, newer])
+    assert.ok(classes.find(({ name }) => name === 'Session').added >= 390)
+    assert.deepEqual((await ask('why', [older, newer])).leaks, false)
+  })
+
+  it('by its exit code, too', async () => {
+    const older = await snapshotOf('listener')
+    const newer = older.replace('-a.', '-b.')
+    await assert.rejects(run(process.execPath, [MAIN, 'why', older, newer]), {
+      code: 3,
+      stdout: /^3,000 more `onTick` closures with `Session` \([\d.]+ [kM]B\) are held by listeners of event `tick` .* in module variable `bus`/
+    })
+    const { stdout } = await run(process.execPath, [MAIN, 'why', older, older])
+    assert.match(stdout, /^Nothing that a count explains grows/)
+    await assert.rejects(run(process.execPath, [MAIN, 'why', older]), { code: 2 })
+  })
+})
+
 it('a path is a chain of edges from a root to the object', async () => {
   const file = await snapshotOf('module')
   const { first } = await ask('retainers', [file], { target: 'Session' })
