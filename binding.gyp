@@ -72,7 +72,13 @@
         }],
         ['hw_sanitize==1', {
           'cflags': ['-fsanitize=address,undefined', '-fno-omit-frame-pointer', '-g'],
-          'ldflags': ['-fsanitize=address,undefined'],
+          # UBSan's runtime inside the addon and unseen: as a library of its own
+          # beside ASAN's it would write to stderr whatever its log_path says.
+          'ldflags': [
+            '-fsanitize=address,undefined',
+            '-static-libubsan',
+            '-Wl,--exclude-libs,libubsan.a',
+          ],
         }],
       ],
     },

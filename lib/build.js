@@ -5,7 +5,7 @@
 // node-gyp has one fixed folder for its output, and this project builds for
 // several Node.js at once. So each ABI has a folder of its own,
 // `build/abi<n>[-sanitize]`, that looks like a project to node-gyp: a copy of
-// binding.gyp and a link to the sources. Make works there, so that a second
+// binding.gyp and of node-addon-api, and a link to the sources. Make works there, so that a second
 // build compiles what has changed and nothing else.
 
 const { execFileSync } = require('node:child_process')
@@ -36,7 +36,6 @@ async function build ({
     throw new Error('Building heapwatch needs a C++ compiler, make and Python 3; missing here: ' +
       `${missing.join(', ')}. Install with: ${installCommand(missing)}`)
   }
-  checkAddonApi()
   const node = describe(nodeBinary)
   const nodeDir = await findHeaders(node, headers)
   const name = `abi${node.abi}${sanitize ? '-sanitize' : ''}`
@@ -63,9 +62,9 @@ function describe (binary) {
 }
 
 // binding.gyp takes its build settings from this package.
-function checkAddonApi () {
+function findAddonApi () {
   try {
-    require.resolve('node-addon-api', { paths: [ROOT] })
+    return path.dirname(require.resolve('node-addon-api/package.json', { paths: [ROOT] }))
   } catch {
     throw new Error('node-addon-api is missing. Install it with: npm install --save-dev node-addon-api')
   }
@@ -75,9 +74,16 @@ function checkAddonApi () {
 // another: node-gyp itself would do so each time.
 async function configure (stage, nodeDir, sanitize, log) {
   const gyp = fs.readFileSync(path.join(ROOT, 'binding.gyp'), 'utf8')
-  const tool = findNodeGyp()
+  const addonApi = findAddonApi()
   const stampFile = path.join(stage, 'configured.json')
-  const stamp = JSON.stringify({ nodeDir, tool, node: process.version, root: ROOT, gyp })
+  const stamp = JSON.stringify({
+    gyp,
+    nodeDir,
+    nodeGyp: findNodeGyp(),
+    addonApi: [addonApi, require(path.join(addonApi, 'package.json')).version],
+    node: process.version,
+    root: ROOT
+  })
   if (read(stampFile) === stamp) return
 
   log(`configuring with the headers in ${path.join(nodeDir, 'include', 'node')}`)
@@ -85,11 +91,20 @@ async function configure (stage, nodeDir, sanitize, log) {
   fs.mkdirSync(stage, { recursive: true })
   fs.writeFileSync(path.join(stage, 'binding.gyp'), gyp)
   fs.symlinkSync(path.join('..', '..', 'src'), path.join(stage, 'src'))
+  // A copy: gyp writes makefiles for what lies outside the folder outside of
+  // it, too, where those of other ABIs would meet them.
+  fs.cpSync(addonApi, path.join(stage, 'node_modules', 'node-addon-api'), { recursive: true })
   await nodeGyp(stage, ['configure', `--nodedir=${nodeDir}`,
     '--', `-Dhw_sanitize=${sanitize ? 1 : 0}`])
   fs.writeFileSync(stampFile, stamp)
 }
 
+/**
+ * Runs node-gyp in a folder with a binding.gyp.
+ *
+ * @param {string} stage the folder
+ * @param {string[]} args its command and options
+ */
 async function nodeGyp (stage, args) {
   // npm hands its settings down as variables, which node-gyp ranks above its
   // own arguments: a `nodedir` in someone's .npmrc would win over ours.
@@ -119,4 +134,4 @@ function read (file, encoding = 'utf8') {
   } catch {}
 }
 
-module.exports = { build }
+module.exports = { build, nodeGyp }

@@ -100,8 +100,12 @@ class HeapWatch extends EventEmitter {
   #native
   #listening = 0
   #stopped = false
+  // Events fetched and not emitted yet: names and events in turn, from #next.
+  #events = []
+  #next = 0
   #flush = () => {
-    if (this.#listening) this.#emitAll(this.#take([]), 0)
+    if (this.#listening) this.#take()
+    this.#emitAll()
   }
 
   constructor (options) {
@@ -169,43 +173,48 @@ class HeapWatch extends EventEmitter {
 
   // All events there are, fetched before the first is emitted: a listener may
   // call methods that use the transfer array, or stop the watch.
-  #take (events) {
+  #take () {
     const native = this.#native
+    const events = this.#events
     while (native.takePressure()) events.push('pressure', readPressure(transfer))
     for (let count = native.takeGcs(); count > 0; count = native.takeGcs()) {
       for (let i = 0; i < count; i++) events.push('gc', readGc(transfer, i * GC_LENGTH))
     }
-    return events
   }
 
   #deliver (sampled) {
-    const events = sampled ? ['sample', readSample(transfer, 0)] : []
-    this.#emitAll(this.#take(events), 0)
+    if (sampled) this.#events.push('sample', readSample(transfer, 0))
+    this.#take()
+    this.#emitAll()
   }
 
   // A listener that throws does what it does with any emitter, and what was to
-  // come after it comes all the same.
-  #emitAll (events, from) {
-    let i = from
+  // come after it comes all the same. A listener that stops the watch or ends
+  // the process gets here again, from within: what it leaves is emitted then,
+  // so that nothing comes after stop() and nothing is lost at an exit.
+  #emitAll () {
+    const events = this.#events
     try {
-      while (i < events.length) {
-        i += 2
-        this.emit(events[i - 2], events[i - 1])
+      while (this.#next < events.length) {
+        const i = this.#next
+        this.#next += 2
+        this.emit(events[i], events[i + 1])
       }
+      this.#next = events.length = 0
     } finally {
-      if (i < events.length) process.nextTick(() => this.#emitAll(events, i))
+      if (this.#next < events.length) process.nextTick(() => this.#emitAll())
     }
   }
 
   /** Ends the watch after delivering what is waiting. May be called again. */
   stop () {
     if (this.#stopped) return
-    const events = this.#listening ? this.#take([]) : []
+    if (this.#listening) this.#take()
     this.#stopped = true
     this.#native.stop()
     flushes.delete(this.#flush)
     if (flushes.size === 0) process.removeListener('exit', flushAll)
-    this.#emitAll(events, 0)
+    this.#emitAll()
   }
 
   /** Whether the watch has been stopped. */

@@ -3,8 +3,9 @@
 // Finds and loads the addon, and explains what to do when it cannot.
 
 const fs = require('node:fs')
+const path = require('node:path')
 const { performance } = require('node:perf_hooks')
-const { binaryPath } = require('./binary')
+const { binaryPath, isTruncated } = require('./binary')
 const { unusableBinary } = require('./errors')
 
 const BUILD_COMMAND = 'npx heapwatch build'
@@ -27,10 +28,17 @@ function broken (file, cause) {
 }
 
 function load () {
-  const file = process.env.HEAPWATCH_BINARY || binaryPath()
+  const file = path.resolve(process.env.HEAPWATCH_BINARY || binaryPath())
   if (!fs.existsSync(file)) throw missing(file)
   try {
-    return require(file)
+    // The system's loader maps what the file claims to hold, and touching what
+    // it does not hold kills the process.
+    if (isTruncated(file)) throw new Error('the file is not complete')
+    // Not require(), which runs a file of any other name as JavaScript.
+    const addon = { exports: {} }
+    process.dlopen(addon, path.toNamespacedPath(file))
+    if (!addon.exports.Watch) throw new Error('the file is another addon')
+    return addon.exports
   } catch (error) {
     throw broken(file, error)
   }

@@ -51,7 +51,7 @@ async function installPackages (tests) {
     ? []
     : which('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : null
   if (!which('apt-get') || !asRoot) {
-    throw new Error(`Missing here: ${missing.join(', ')}. Install with:\n  ${command}`)
+    throw new Error(`Missing here: ${missing.join(', ')}. Install, as root, with:\n  ${command}`)
   }
   log(`installing with apt-get: ${missing.join(' ')}`)
   const apt = (...args) => {

@@ -70,8 +70,8 @@ class SuiteRun {
    * @param {string[]} suite.command
    * @param {object} [suite.env] variables to add
    * @param {keyof COUNTERS} suite.counter how its tests are counted
-   * @param {(output: string) => string|undefined} [suite.inspect] names a
-   *   failure that the suite's exit code does not show
+   * @param {() => { reason: string, details: string }|undefined} [suite.inspect]
+   *   finds a failure that the suite's exit code does not show
    * @returns {Promise<boolean>} whether it passed
    */
   async suite (suite) {
@@ -90,10 +90,9 @@ class SuiteRun {
     const limit = Math.max(0, Math.min(SUITE_TIMEOUT, this.deadline - started))
     const { output, ending } = await this.#spawn(name, command, env, limit)
     const counts = COUNTERS[counter](output)
-    const problem = ending ?? inspect(output) ??
-      (counts.passed + counts.failed + counts.skipped === 0 && counter !== 'step'
-        ? 'ran no tests'
-        : undefined)
+    const found = inspect()
+    const ranNone = counter !== 'step' && counts.passed + counts.failed + counts.skipped === 0
+    const problem = found?.reason ?? ending ?? (ranNone ? 'ran no tests' : undefined)
     if (problem && counts.failed === 0) {
       // What crashed, hung or would not start has no count of its own failure.
       counts.failed = 1
@@ -106,26 +105,31 @@ class SuiteRun {
       ? ` ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`
       : ''
     const seconds = ((Date.now() - started) / 1000).toFixed(1)
-    if (failed) console.log(`\n---- ${name}: ${command.join(' ')}\n${output.trimEnd()}\n----`)
+    if (failed) {
+      const text = [output, found?.details ?? ''].join('\n').trimEnd()
+      console.log(`\n---- ${name}: ${command.join(' ')}\n${text}\n----`)
+    }
     console.log(`${failed ? 'FAIL' : 'ok  '}  ${name.padEnd(24)} ${seconds.padStart(6)} s ${tests}` +
       (problem ? ` (${problem})` : ''))
     return !failed
   }
 
   // The output goes to a file, not a pipe: a process that outlives its suite
-  // would hold a pipe open, and the file is there to look at while it runs.
+  // would hold a pipe open, and the file is there to look at while it runs. It
+  // is opened for reading at once, as another run may put its own in its place.
   async #spawn (name, [command, ...args], env, limit) {
     const log = path.join(BUILD, 'logs', `${name.replaceAll(/[^\w.]+/g, '-')}.txt`)
     fs.mkdirSync(path.dirname(log), { recursive: true })
     fs.rmSync(log, { force: true })
-    const fd = fs.openSync(log, 'a')
+    const writer = fs.openSync(log, 'a')
+    const reader = fs.openSync(log, 'r')
     const child = spawn(command, args, {
       cwd: ROOT,
       env: { ...process.env, ...env },
-      stdio: ['ignore', fd, fd],
+      stdio: ['ignore', writer, writer],
       detached: true
     })
-    fs.closeSync(fd)
+    fs.closeSync(writer)
     this.running.add(child)
     let hung = false
     const timer = setTimeout(() => {
@@ -142,7 +146,9 @@ class SuiteRun {
     clearTimeout(timer)
     killGroup(child)
     this.running.delete(child)
-    return { output: fs.readFileSync(log, 'utf8'), ending }
+    const output = fs.readFileSync(reader, 'utf8')
+    fs.closeSync(reader)
+    return { output, ending }
   }
 
   /** Prints the sum and returns the exit code: 1 on a failure or without tests. */
@@ -157,6 +163,16 @@ function killGroup (child) {
   try {
     process.kill(-child.pid, 'SIGKILL')
   } catch {}
+}
+
+/** The suite of the C tests, which make builds and runs. */
+function cSuite ({ sanitize = false } = {}) {
+  return {
+    name: sanitize ? 'c, sanitized' : 'c',
+    counter: 'cmocka',
+    command: ['make', '-C', 'test/c', `-j${os.availableParallelism()}`, 'check',
+      ...(sanitize ? ['SAN=1'] : [])]
+  }
 }
 
 /** The program and arguments that run JavaScript tests on a Node.js. */
@@ -181,4 +197,4 @@ function pathOf (binary) {
   return { PATH: path.dirname(binary) + path.delimiter + process.env.PATH }
 }
 
-module.exports = { SuiteRun, nodeTest, pathOf, testFiles }
+module.exports = { SuiteRun, cSuite, nodeTest, pathOf, testFiles }

@@ -12,7 +12,7 @@ const path = require('node:path')
 const { parseArgs } = require('node:util')
 const { ROOT } = require('../lib/toolchain')
 const { MAJORS, nodeOf, parseMajors, setup } = require('./setup')
-const { SuiteRun, nodeTest, pathOf, testFiles } = require('./suites')
+const { SuiteRun, cSuite, nodeTest, pathOf, testFiles } = require('./suites')
 
 const KINDS = ['c', 'js', 'lint', 'types']
 const TOTAL_TIMEOUT = 29 * 60_000
@@ -61,14 +61,6 @@ async function testOn (run, major, files, builds) {
     command: nodeTest(binary, files),
     env: pathOf(binary)
   })
-}
-
-function cSuite () {
-  return {
-    name: 'c',
-    counter: 'cmocka',
-    command: ['make', '-C', 'test/c', `-j${os.availableParallelism()}`, 'check']
-  }
 }
 
 function lintSuite () {

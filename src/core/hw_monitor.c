@@ -8,21 +8,23 @@
 #define NS_PER_MS 1e6
 #define NS_PER_S 1e9
 
+/* What each collection touches comes first and close together: it finds the
+ * caches cold. */
 struct hw_monitor_s {
-  hw_monitor_options_t options;
   hw_counters_t counters;
-  hw_pressure_t pressure;
-  hw_ring_t samples;
-  hw_ring_t gcs;
+  uint64_t heap_limit_bytes;
   bool keep_gcs;
   bool keep_pressure;
+  hw_pressure_t pressure;
+  hw_ring_t gcs;
+  hw_monitor_options_t options;
+  hw_ring_t samples;
   /* Where the interval began that the next sample ends. */
   uint64_t last_ns;
   uint64_t last_busy_ns;
   uint64_t last_allocated_bytes;
   uint64_t sample_count;
   uint64_t missed;
-  uint64_t heap_limit_bytes;
   hw_histogram_t pauses[HW_GC_KINDS];
 };
 
@@ -68,11 +70,7 @@ int hw_monitor_keep_gcs(hw_monitor_t* monitor, bool keep) {
 }
 
 void hw_monitor_keep_pressure(hw_monitor_t* monitor, bool keep) {
-  hw_pressure_event_t stale;
-  if (keep && !monitor->keep_pressure) {
-    while (hw_pressure_next(&monitor->pressure, &stale)) {
-    }
-  }
+  if (keep && !monitor->keep_pressure) hw_pressure_retell(&monitor->pressure);
   monitor->keep_pressure = keep;
 }
 

@@ -100,8 +100,8 @@ void hw_monitor_destroy(hw_monitor_t* monitor);
  * HW_ENOMEM. */
 int hw_monitor_keep_gcs(hw_monitor_t* monitor, bool keep);
 
-/* Whether pressure events are to be kept for hw_monitor_next_pressure; turning
- * it on forgets older ones. */
+/* Whether pressure events are wanted. Who begins to want them is told of the
+ * episodes that go on, and of none that are over. */
 void hw_monitor_keep_pressure(hw_monitor_t* monitor, bool keep);
 
 /* Takes in one GC event. Safe inside a GC. */

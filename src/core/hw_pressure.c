@@ -38,6 +38,7 @@ static void judge_share(hw_pressure_t* pressure, hw_pressure_reason_t reason,
 }
 
 static void judge_gc_load(hw_pressure_t* pressure, uint64_t now_ns) {
+  pressure->judged_slot = now_ns / pressure->slot_ns;
   /* A process that has just started loads modules and collects a lot: no
    * verdict before a whole window has been seen. */
   if (now_ns < pressure->start_ns ||
@@ -61,12 +62,9 @@ static void add_busy(hw_pressure_t* pressure, uint64_t from, uint64_t to) {
     uint64_t number = from / slot_ns;
     uint64_t end = (number + 1) * slot_ns;
     if (end > to) end = to;
-    unsigned i = (unsigned)(number % HW_PRESSURE_SLOTS);
-    if (pressure->slot_number[i] != number) {
-      pressure->slot_number[i] = number;
-      pressure->slot_busy_ns[i] = 0;
-    }
-    pressure->slot_busy_ns[i] += end - from;
+    hw_pressure_slot_t* slot = &pressure->slots[number % HW_PRESSURE_SLOTS];
+    if (slot->number != number) *slot = (hw_pressure_slot_t){.number = number};
+    slot->busy_ns += end - from;
     from = end;
   }
 }
@@ -75,7 +73,8 @@ void hw_pressure_gc(hw_pressure_t* pressure, const hw_gc_event_t* event) {
   uint64_t end_ns = event->start_ns + event->duration_ns;
   if (event->busy_ns > 0 && event->busy_ns <= end_ns) {
     add_busy(pressure, end_ns - event->busy_ns, end_ns);
-    judge_gc_load(pressure, end_ns);
+    if (end_ns / pressure->slot_ns != pressure->judged_slot)
+      judge_gc_load(pressure, end_ns);
   }
   if (event->type == HW_GC_MARK_SWEEP_COMPACT) {
     uint64_t limit =
@@ -96,9 +95,9 @@ double hw_pressure_gc_load(const hw_pressure_t* pressure, uint64_t now_ns) {
   uint64_t last = now_ns / pressure->slot_ns;
   uint64_t busy_ns = 0;
   for (unsigned i = 0; i < HW_PRESSURE_SLOTS; i++) {
-    uint64_t number = pressure->slot_number[i];
-    if (number <= last && last - number < HW_PRESSURE_SLOTS)
-      busy_ns += pressure->slot_busy_ns[i];
+    const hw_pressure_slot_t* slot = &pressure->slots[i];
+    if (slot->number <= last && last - slot->number < HW_PRESSURE_SLOTS)
+      busy_ns += slot->busy_ns;
   }
   /* The slot of this moment is not over yet: the time looked at is shorter
    * than the window by what is missing of it. */
@@ -132,6 +131,11 @@ bool hw_pressure_next(hw_pressure_t* pressure, hw_pressure_event_t* event) {
     }
   }
   return false;
+}
+
+void hw_pressure_retell(hw_pressure_t* pressure) {
+  for (int reason = 0; reason < HW_PRESSURE_REASONS; reason++)
+    pressure->pending[reason] = pressure->active[reason];
 }
 
 const char* hw_pressure_reason_name(hw_pressure_reason_t reason) {

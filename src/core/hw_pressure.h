@@ -45,17 +45,24 @@ typedef struct {
 
 #define HW_PRESSURE_SLOTS 20
 
-/* Plain data; its members are the module's own. One thread. */
+/* Time in GC in one slot of the window, by the slot's number since the clock's
+ * zero. Valid while that is one of the last HW_PRESSURE_SLOTS. */
 typedef struct {
-  hw_pressure_options_t options;
+  uint64_t number;
+  uint64_t busy_ns;
+} hw_pressure_slot_t;
+
+/* Plain data; its members are the module's own. One thread. After a collection
+ * the caches are cold, so what each of them needs stands together: a minor one
+ * touches the first line and a slot. */
+typedef struct {
+  uint64_t slot_ns;     /* window / HW_PRESSURE_SLOTS */
+  uint64_t judged_slot; /* in which gc-load was last judged */
   uint64_t start_ns;
-  /* Time in GC by slot of window / HW_PRESSURE_SLOTS. A slot is valid while
-   * its number is one of the last HW_PRESSURE_SLOTS. */
-  uint64_t slot_ns;
-  uint64_t slot_number[HW_PRESSURE_SLOTS];
-  uint64_t slot_busy_ns[HW_PRESSURE_SLOTS];
+  hw_pressure_options_t options;
   bool active[HW_PRESSURE_REASONS];
   bool pending[HW_PRESSURE_REASONS];
+  hw_pressure_slot_t slots[HW_PRESSURE_SLOTS];
   hw_pressure_event_t event[HW_PRESSURE_REASONS];
 } hw_pressure_t;
 
@@ -64,8 +71,9 @@ typedef struct {
 void hw_pressure_init(hw_pressure_t* pressure,
                       const hw_pressure_options_t* options, uint64_t now_ns);
 
-/* Takes in one GC event: its time, and after a major one the live heap. Safe
- * inside a GC. */
+/* Takes in one GC event: its time, and after a major one the live heap. The GC
+ * load is judged once a slot, the rest of the time by samples. Safe inside a
+ * GC. */
 void hw_pressure_gc(hw_pressure_t* pressure, const hw_gc_event_t* event);
 
 /* Takes in a reading at `now_ns`. `memory_limit_bytes` of 0 is no limit. */
@@ -87,6 +95,10 @@ bool hw_pressure_pending(const hw_pressure_t* pressure);
  * one. An episode that begins again before it was asked for replaces itself:
  * there are never more than one of each reason. */
 bool hw_pressure_next(hw_pressure_t* pressure, hw_pressure_event_t* event);
+
+/* Makes hw_pressure_next give the beginnings of all episodes that go on, and
+ * of no other. */
+void hw_pressure_retell(hw_pressure_t* pressure);
 
 /* The name of a reason, as events carry it. A static string. */
 const char* hw_pressure_reason_name(hw_pressure_reason_t reason);

@@ -32,6 +32,13 @@ static void on_cleanup(napi_async_cleanup_hook_handle handle, void* data) {
   environment->exiting = true;
   while (environment->running != NULL)
     hw_watch_close(environment->running);
+  napi_env env = environment->env;
+  if (environment->memory_usage != NULL)
+    napi_delete_reference(env, environment->memory_usage);
+  if (environment->memory_names != NULL)
+    napi_delete_reference(env, environment->memory_names);
+  if (environment->transfer_ref != NULL)
+    napi_delete_reference(env, environment->transfer_ref);
   if (environment->open == 0) end_cleanup(environment);
 }
 
@@ -82,18 +89,19 @@ hw_environment_t* hw_environment_get(napi_env env) {
 
 static napi_value keep_memory_usage(hw_environment_t* environment,
                                     napi_value process) {
+  static const char* const names[] = {"rss", "arrayBuffers"};
   napi_env env = environment->env;
   napi_value function, list, name;
   HW_NAPI(env, napi_get_named_property(env, process, "memoryUsage", &function));
-  HW_NAPI(env, napi_create_array_with_length(env, 4, &list));
-  HW_NAPI(env, napi_set_element(env, list, 0, process));
-  HW_NAPI(env, napi_set_element(env, list, 1, function));
-  HW_NAPI(env, napi_create_string_utf8(env, "rss", NAPI_AUTO_LENGTH, &name));
-  HW_NAPI(env, napi_set_element(env, list, 2, name));
-  HW_NAPI(env, napi_create_string_utf8(env, "arrayBuffers", NAPI_AUTO_LENGTH,
-                                       &name));
-  HW_NAPI(env, napi_set_element(env, list, 3, name));
-  HW_NAPI(env, napi_create_reference(env, list, 1, &environment->memory_usage));
+  HW_NAPI(env, napi_create_array_with_length(env, 2, &list));
+  for (uint32_t i = 0; i < 2; i++) {
+    HW_NAPI(env,
+            napi_create_string_utf8(env, names[i], NAPI_AUTO_LENGTH, &name));
+    HW_NAPI(env, napi_set_element(env, list, i, name));
+  }
+  HW_NAPI(env,
+          napi_create_reference(env, function, 1, &environment->memory_usage));
+  HW_NAPI(env, napi_create_reference(env, list, 1, &environment->memory_names));
   return list;
 }
 
@@ -122,23 +130,29 @@ napi_value hw_environment_setup(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* The number that `usage` has under the name at `index`. */
+static napi_status read_number(napi_env env, napi_value usage, napi_value names,
+                               uint32_t index, double* number) {
+  napi_value name, value;
+  napi_status status = napi_get_element(env, names, index, &name);
+  if (status == napi_ok) status = napi_get_property(env, usage, name, &value);
+  if (status == napi_ok) status = napi_get_value_double(env, value, number);
+  return status;
+}
+
 static napi_status read_usage(hw_environment_t* environment, double* rss,
                               double* array_buffers) {
   napi_env env = environment->env;
-  napi_value list, item[4], usage, value;
+  napi_value function, names, usage;
   napi_status status =
-      napi_get_reference_value(env, environment->memory_usage, &list);
-  for (uint32_t i = 0; i < 4 && status == napi_ok; i++)
-    status = napi_get_element(env, list, i, &item[i]);
+      napi_get_reference_value(env, environment->memory_usage, &function);
   if (status == napi_ok)
-    status = napi_call_function(env, item[0], item[1], 0, NULL, &usage);
+    status = napi_get_reference_value(env, environment->memory_names, &names);
   if (status == napi_ok)
-    status = napi_get_property(env, usage, item[2], &value);
-  if (status == napi_ok) status = napi_get_value_double(env, value, rss);
+    status = napi_call_function(env, function, function, 0, NULL, &usage);
+  if (status == napi_ok) status = read_number(env, usage, names, 0, rss);
   if (status == napi_ok)
-    status = napi_get_property(env, usage, item[3], &value);
-  if (status == napi_ok)
-    status = napi_get_value_double(env, value, array_buffers);
+    status = read_number(env, usage, names, 1, array_buffers);
   return status;
 }
 

@@ -33,9 +33,10 @@ typedef struct {
   bool exiting;
   napi_async_cleanup_hook_handle cleanup;
 
-  /* JavaScript: [process, process.memoryUsage, "rss", "arrayBuffers"]. Kept in
-   * one array, because names made anew would be garbage with every sample. */
-  napi_ref memory_usage;
+  napi_ref memory_usage; /* the function process.memoryUsage */
+  /* ["rss", "arrayBuffers"]: names made anew would be garbage with every
+   * sample, and Node-API keeps no references to strings. */
+  napi_ref memory_names;
   napi_ref transfer_ref;
   double* transfer;      /* HW_TRANSFER_LENGTH numbers, owned by JavaScript */
   double time_origin_ns; /* uv_hrtime at performance.now() == 0 */
