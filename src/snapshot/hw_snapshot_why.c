@@ -94,8 +94,8 @@ static int find_point(why_t* w) {
 
 static bool is_generic(const why_t* w, uint32_t node) {
   static const char* const names[] = {
-      "Object",  "Array",   "Listener", "system / Context",
-      "Timeout", "Promise", "Map",      "Set"};
+      "Object",  "Array", "Listener", "system / Context", "Timeout",
+      "Promise", "Map",   "Set",      "Immediate",        "AsyncContextFrame"};
   const hw_snapshot_t* s = w->newer.graph;
   unsigned kind = hw_node_kind(s, node);
   if (kind != HW_NODE_OBJECT && kind != HW_NODE_NATIVE) return true;
