@@ -10,9 +10,11 @@
 #include <string.h>
 
 #include "core/hw_error.h"
+#include "snapshot/hw_snapshot_anchor.h"
 #include "snapshot/hw_snapshot_classes.h"
 #include "snapshot/hw_snapshot_diff.h"
 #include "snapshot/hw_snapshot_statistics.h"
+#include "snapshot/hw_snapshot_trie.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
@@ -47,6 +49,35 @@ static void ask(hw_snapshot_t* s) {
   hw_shapes_close(&shapes);
 }
 
+/* What needs the names of all edges. */
+static void ask_names(hw_snapshot_t* s) {
+  hw_reverse_t reverse;
+  hw_search_t search;
+  hw_holding_t holding;
+  hw_trie_t trie;
+  hw_text_t text = {NULL, 0, 0, false};
+  memset(&trie, 0, sizeof(trie));
+  check(hw_reverse_build(s, &reverse));
+  check(hw_search_init(&reverse, &search));
+  for (uint32_t node = 0; node < hw_snapshot_nodes(s); node++) {
+    hw_search_run(&search, node, &holding);
+    hw_holding_phrase(&reverse, &holding, &text);
+    hw_holding_anchor(&reverse, &holding, &text);
+    hw_holding_path(&reverse, &holding, &text);
+    text.length = 0;
+  }
+  check(hw_trie_add(&trie, &reverse, 0, NULL));
+  check(hw_trie_add(&trie, &reverse, 1, NULL));
+  hw_trie_sum(&trie);
+  /* The same snapshot twice: nothing may have grown. */
+  for (uint32_t i = 0; i < trie.count; i++)
+    if (trie.place[i].bytes[0] != trie.place[i].bytes[1]) abort();
+  hw_trie_close(&trie);
+  hw_search_close(&search);
+  hw_reverse_close(&reverse);
+  hw_text_close(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   hw_snapshot_t* s = NULL;
   hw_snapshot_error_t error = {NULL, UINT64_MAX};
@@ -60,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   ask(s);
+  if (size & 1) ask_names(s);
   hw_snapshot_destroy(s);
   return 0;
 }
