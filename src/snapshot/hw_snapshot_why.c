@@ -185,15 +185,22 @@ static void add_class(const why_t* w, uint32_t place, hw_text_t* out) {
   hw_text_quoted(out, raw, length, 200);
 }
 
+/* Timers and promises: whether they wait for something is told by how they
+ * hold what they hold, not by what holds them. */
+static bool is_waiting(const why_t* w) {
+  const hw_snapshot_t* s = w->newer.graph;
+  uint32_t name = s->name[w->trie.place[w->point].example];
+  return name == w->reverse.timeout || name == w->reverse.immediate ||
+         hw_string_is(s, name, "Promise");
+}
+
 static void add_point(why_t* w, hw_text_t* out) {
   const hw_place_t* p = &w->trie.place[w->point];
   uint32_t node[SAMPLES];
   hw_holding_t h;
   uint32_t payload = find_payload(w);
-  /* A timer is held by nothing but its list; what it holds, by the timer. */
-  uint32_t item = w->newer.graph->name[p->example];
-  bool timer = item == w->reverse.timeout || item == w->reverse.immediate;
-  uint32_t samples = newest(w, timer ? payload : w->point, node);
+  uint32_t asked = is_waiting(w) ? payload : w->point;
+  uint32_t samples = newest(w, asked, node);
   uint32_t votes = samples > 0 ? agree(w, node, samples, &h) : 0;
   bool known = votes * 3 >= samples && votes > 0 && h.anchor != HW_ANCHOR_NONE;
   hw_text_format(out,
