@@ -101,6 +101,7 @@ static int list_predecessors(flow_t* flow) {
   }
   flow->predecessor = malloc(((size_t)total + 1) * sizeof(uint32_t));
   if (flow->predecessor == NULL) return HW_ENOMEM;
+  flow->predecessor[total] = 0; /* may be looked at ahead of time */
   for (uint32_t i = 1; i <= flow->count; i++) {
     uint32_t node = flow->order[i];
     for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++)
@@ -148,6 +149,11 @@ static void find_dominators(flow_t* flow) {
     flow->dominator[i] = 0;
   }
   for (uint32_t w = n; w >= 2; w--) {
+    /* What the predecessors of those that come soon lie in. */
+    if (w > 8) __builtin_prefetch(&flow->predecessor[flow->first[w - 8]]);
+    if (w > 4)
+      __builtin_prefetch(
+          &flow->ancestor[flow->predecessor[flow->first[w - 4]]]);
     uint32_t parent = flow->ancestor[w];
     uint32_t semi = w;
     uint32_t end = flow->first[w + 1];

@@ -153,8 +153,23 @@ uint32_t hw_ephemeron_name(const hw_snapshot_t* s, uint32_t edge);
 bool hw_ephemeron_parse(const uint8_t* name, uint32_t length, uint32_t* table,
                         uint32_t* shared);
 
-/* True if the edge keeps its target alive; see hw_snapshot_own.c. */
-bool hw_edge_retains(const hw_snapshot_t* s, uint32_t from, uint32_t edge);
+/* Is this the half of a WeakMap's pair that comes from its own table? */
+bool hw_is_table_half(const hw_snapshot_t* s, uint32_t from, uint32_t edge);
+
+/* True if the edge keeps its target alive; see hw_snapshot_own.c. Inline,
+ * since dominators ask it several times of every edge. */
+static inline bool hw_edge_retains(const hw_snapshot_t* s, uint32_t from,
+                                   uint32_t edge) {
+  unsigned kind = hw_edge_kind(s->edge[edge]);
+  uint32_t target = hw_edge_target(s->edge[edge]);
+  if (kind == HW_EDGE_WEAK || target == from) return false;
+  if (kind == HW_EDGE_EPHEMERON && hw_is_table_half(s, from, edge))
+    return false;
+  if (from == s->root) return true;
+  if (kind == HW_EDGE_SHORTCUT) return false;
+  return (s->node[from] & HW_NODE_PAGE) != 0 ||
+         (s->node[target] & HW_NODE_PAGE) == 0;
+}
 
 /* Sets a shallow size. HW_ENOMEM if a large one finds no place. */
 int hw_size_set(hw_snapshot_t* s, uint32_t node, uint64_t bytes);

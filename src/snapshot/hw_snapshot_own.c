@@ -51,25 +51,12 @@ static int mark_page_owned(hw_snapshot_t* s) {
   return 0;
 }
 
-/* Is this the half of a pair that comes from the WeakMap's own table? */
-static bool is_table_half(const hw_snapshot_t* s, uint32_t from,
-                          uint32_t edge) {
+bool hw_is_table_half(const hw_snapshot_t* s, uint32_t from, uint32_t edge) {
   uint32_t length, table, shared;
   uint32_t name = hw_ephemeron_name(s, edge);
   const uint8_t* text = hw_string(s, name, &length);
   return hw_ephemeron_parse(text, length, &table, &shared) &&
          table == s->id[from];
-}
-
-bool hw_edge_retains(const hw_snapshot_t* s, uint32_t from, uint32_t edge) {
-  unsigned kind = hw_edge_kind(s->edge[edge]);
-  uint32_t target = hw_edge_target(s->edge[edge]);
-  if (kind == HW_EDGE_WEAK || target == from) return false;
-  if (kind == HW_EDGE_EPHEMERON && is_table_half(s, from, edge)) return false;
-  if (from == s->root) return true;
-  if (kind == HW_EDGE_SHORTCUT) return false;
-  return (s->node[from] & HW_NODE_PAGE) != 0 ||
-         (s->node[target] & HW_NODE_PAGE) == 0;
 }
 
 #define UNVISITED HW_NONE
