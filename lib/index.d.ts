@@ -348,5 +348,55 @@ export class HeapWatch extends EventEmitter<HeapWatchEvents> {
 /** Starts a watch: `new HeapWatch(options)`. */
 export function watch (options?: WatchOptions): HeapWatch
 
+/** What one class of a heap snapshot has. */
+export interface SnapshotClass {
+  name: string
+  count: number
+  /** Bytes of the objects themselves. */
+  shallow: number
+  /** Bytes that would go with all of them. */
+  retained: number
+  /** Of the one nearest to a root; 1e8 and more if only V8's roots reach it, -5 if nothing does. */
+  distance: number
+  /** Where the constructor is, from 0, if the snapshot says so. */
+  script?: number
+  line?: number
+  column?: number
+}
+
+export interface SnapshotSummary {
+  nodes: number
+  edges: number
+  total: number
+  /** Bytes by kind; `native` has those of `typedArrays` in it. */
+  statistics: {
+    total: number
+    native: number
+    typedArrays: number
+    code: number
+    strings: number
+    arrays: number
+    system: number
+  }
+  /** By retained size, the largest first. */
+  classes: SnapshotClass[]
+  largestStrings: Array<{ id: number, shallow: number, text: string }>
+  duplicateStrings: Array<{ count: number, shallow: number, retained: number, text: string }>
+  nativeContexts: Array<{ id: number, name: string, shallow: number, retained: number, detached: boolean }>
+}
+
+export interface AnalyzeOptions {
+  /** Strings that are listed, 20 by default. */
+  limit?: number
+  signal?: AbortSignal
+}
+
+/**
+ * Sums a heap snapshot file up, as Chrome DevTools would, off the main thread.
+ * Rejects with `ERR_HEAPWATCH_EFORMAT`, and the byte as `offset`, if the file is
+ * no whole snapshot; with `ERR_HEAPWATCH_EIO` if it cannot be read.
+ */
+export function analyze (path: string, options?: AnalyzeOptions): Promise<SnapshotSummary>
+
 /** The version of heapwatch. */
 export const version: string

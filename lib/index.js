@@ -3,6 +3,7 @@
 const { threadId } = require('node:worker_threads')
 const { version } = require('../package.json')
 const { HeapWatch } = require('./heapwatch')
+const { analyze } = require('./snapshot')
 
 // Environment variable: where the first watch of the isolate writes its trace.
 // %p in it becomes the process id, %t the id of the thread.
@@ -23,4 +24,4 @@ function watch (options) {
   return created
 }
 
-module.exports = { watch, HeapWatch, version }
+module.exports = { watch, HeapWatch, analyze, version }

@@ -64,6 +64,6 @@ const binding = load()
 const transfer = new Float64Array(binding.transferLength)
 binding.setup(process, transfer, timeOrigin())
 
-const { Watch, Replay, sampleFields, leakDefaults } = binding
+const { Watch, Replay, analyzeSnapshots, sampleFields, leakDefaults } = binding
 
-module.exports = { Watch, Replay, sampleFields, leakDefaults, transfer }
+module.exports = { Watch, Replay, analyzeSnapshots, sampleFields, leakDefaults, transfer }

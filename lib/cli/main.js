@@ -5,7 +5,15 @@
 // `summary`, one line for the list, and `run(args)`, which resolves to the
 // exit code: 0 done, 1 failed, 2 called wrongly.
 
-const COMMANDS = ['build', 'replay']
+const COMMANDS = [
+  'build',
+  'replay',
+  'summary',
+  'diff',
+  'retainers',
+  'dominators',
+  'why'
+]
 
 function usage () {
   const lines = COMMANDS.map((name) => `  ${name.padEnd(10)} ${require(`./${name}`).summary}`)
@@ -29,9 +37,16 @@ async function main ([name, ...args]) {
   return require(`./${name}`).run(args)
 }
 
+// Whoever reads may have seen enough, as `head` has: that is no failure.
+process.stdout.on('error', (error) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
 main(process.argv.slice(2)).then((code) => {
   process.exitCode = code
 }, (error) => {
+  if (error.code === 'EPIPE') return
   process.stderr.write(`heapwatch: ${error.message}\n`)
   process.exitCode = 1
 })

@@ -10,12 +10,16 @@
  * (`ERR_HEAPWATCH_` followed by the name).
  */
 
-#define HW_ERROR_MAP(XX)                              \
-  XX(EINVAL, -1, "a value is out of its range")       \
-  XX(ENOMEM, -2, "not enough memory")                 \
-  XX(ESTATE, -3, "not possible in the present state") \
-  XX(ERANGE, -4, "an index is beyond what is stored") \
-  XX(ELOOP, -5, "the event loop refused a handle")
+#define HW_ERROR_MAP(XX)                                         \
+  XX(EINVAL, -1, "a value is out of its range")                  \
+  XX(ENOMEM, -2, "not enough memory")                            \
+  XX(ESTATE, -3, "not possible in the present state")            \
+  XX(ERANGE, -4, "an index is beyond what is stored")            \
+  XX(ELOOP, -5, "the event loop refused a handle")               \
+  XX(EFORMAT, -20, "the file is not a whole heap snapshot")      \
+  XX(EIO, -21, "the file cannot be read")                        \
+  XX(ENOTFOUND, -22, "the snapshot has no such object or class") \
+  XX(ECANCELED, -23, "canceled")
 
 enum {
 #define XX(name, value, message) HW_##name = value,

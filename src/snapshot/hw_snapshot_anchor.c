@@ -1,0 +1,257 @@
+/*
+ * The search backwards, and the kind of the way it finds.
+ *
+ * Anchors score their distance and a penalty: little for a module's variable
+ * or a global, more for what Node.js or a library keeps, much for variables of
+ * functions, which something else must hold in turn, and for the stack. Those
+ * last are taken only if nothing else is found, however far: of a chain of a
+ * thousand closures the variable at its head is what matters. Of the others
+ * the best is known three levels beyond its score.
+ */
+
+#include "snapshot/hw_snapshot_anchor.h"
+
+#define VISITED_MAX 100000 /* nodes a search */
+#define WEAK 5             /* the least penalty of an anchor that says little */
+#define LEVELS_BEYOND 3
+
+const char* hw_cause_kind_name(hw_cause_kind_t kind) {
+  static const char* const names[] = {
+      "unknown",  "global",     "module",  "closure",       "timer",
+      "listener", "collection", "promise", "async-context", "context"};
+  return names[kind];
+}
+
+int hw_search_init(const hw_reverse_t* r, hw_search_t* search) {
+  size_t n = r->s->nodes;
+  memset(search, 0, sizeof(*search));
+  search->r = r;
+  search->queue = malloc(n * sizeof(uint32_t));
+  search->via = calloc(n, sizeof(uint32_t));
+  search->depth = malloc(n * sizeof(uint16_t));
+  return search->queue == NULL || search->via == NULL || search->depth == NULL
+             ? HW_ENOMEM
+             : 0;
+}
+
+void hw_search_close(hw_search_t* search) {
+  free(search->queue);
+  free(search->via);
+  free(search->depth);
+  memset(search, 0, sizeof(*search));
+}
+
+static bool has_part(const hw_snapshot_t* s, uint32_t string,
+                     const char* part) {
+  uint32_t length;
+  if (string == HW_NONE) return false;
+  const uint8_t* text = hw_string(s, string, &length);
+  size_t wanted = strlen(part);
+  for (size_t at = 0; at + wanted <= length; at++)
+    if (memcmp(text + at, part, wanted) == 0) return true;
+  return false;
+}
+
+/* What a file costs: Node's own, a library's, none known. */
+static double file_penalty(const hw_snapshot_t* s, uint32_t url) {
+  if (url == HW_NONE) return 6;
+  if (hw_string_starts(s, url, "node:")) return 6;
+  return has_part(s, url, "/node_modules/") ? 0.5 : 0;
+}
+
+static double context_penalty(const hw_reverse_t* r, uint32_t context,
+                              hw_anchor_t* anchor) {
+  bool module = hw_is_module_context(r, context);
+  *anchor = module ? HW_ANCHOR_MODULE : HW_ANCHOR_FUNCTION;
+  return file_penalty(r->s, hw_context_url(r, context)) + (module ? 0 : 8);
+}
+
+/* What a function has by itself, that names nothing. */
+static bool is_own_property(const hw_snapshot_t* s, uint32_t name) {
+  return name == s->known.proto || hw_string_is(s, name, "prototype") ||
+         hw_string_is(s, name, "constructor");
+}
+
+/* The penalty of the edge from `from` as an anchor; negative if it is none. */
+static double penalty(const hw_reverse_t* r, uint32_t from, uint32_t edge,
+                      hw_anchor_t* anchor) {
+  const hw_snapshot_t* s = r->s;
+  unsigned kind = hw_edge_kind(s->edge[edge]);
+  uint32_t name = hw_name_of(s, from, edge);
+  if (kind == HW_EDGE_CONTEXT && hw_is_context(r, from))
+    return context_penalty(r, from, anchor);
+  if (kind == HW_EDGE_PROPERTY) {
+    *anchor = HW_ANCHOR_STATIC;
+    if (hw_node_kind(s, from) == HW_NODE_CLOSURE && !is_own_property(s, name))
+      return 0.2 + file_penalty(s, hw_closure_url(r, from));
+    *anchor = HW_ANCHOR_EXPORTS;
+    if (s->name[from] == r->module_node && name == r->exports &&
+        hw_node_kind(s, from) == HW_NODE_OBJECT)
+      return 0.6;
+    *anchor = HW_ANCHOR_GLOBAL;
+    if (hw_is_global(r, from)) return hw_string_is(s, name, "process") ? 1 : 0;
+    *anchor = HW_ANCHOR_TIMER;
+    if (name == r->on_timeout || name == r->on_immediate) return 1;
+  }
+  if (s->name[from] == r->timeout && hw_node_kind(s, from) == HW_NODE_OBJECT) {
+    *anchor = HW_ANCHOR_TIMER;
+    return kind == HW_EDGE_PROPERTY || kind == HW_EDGE_INTERNAL ? 1 : -1;
+  }
+  if (hw_node_kind(s, from) != HW_NODE_SYNTHETIC) return -1;
+  *anchor = HW_ANCHOR_STACK;
+  if (hw_string_is(s, s->name[from], "(Stack roots)")) return 9;
+  *anchor = HW_ANCHOR_HANDLE;
+  if (hw_string_is(s, s->name[from], "(Global handles)")) return 5;
+  *anchor = HW_ANCHOR_ROOT;
+  return 14;
+}
+
+/* Code, shapes and the like refer to everything and mean nothing. */
+static bool is_passed(const hw_snapshot_t* s, uint32_t node) {
+  unsigned kind = hw_node_kind(s, node);
+  return kind != HW_NODE_CODE && kind != HW_NODE_SHAPE &&
+         kind != HW_NODE_SYNTHETIC;
+}
+
+/* Timers hang on each other in lists: those would lead to any of them. */
+static bool is_list_of_timers(const hw_reverse_t* r, uint32_t from,
+                              uint32_t to) {
+  const hw_snapshot_t* s = r->s;
+  if (s->name[to] != r->timeout && s->name[to] != r->immediate) return false;
+  return s->name[from] == r->timeout || s->name[from] == r->timers_list ||
+         s->name[from] == r->immediate;
+}
+
+typedef struct {
+  double score;
+  uint32_t entry; /* in the reverse lists */
+  hw_anchor_t anchor;
+} best_t;
+
+static void consider(best_t* best, double score, uint32_t entry,
+                     hw_anchor_t anchor) {
+  if (best->anchor != HW_ANCHOR_NONE && score >= best->score) return;
+  best->score = score;
+  best->entry = entry;
+  best->anchor = anchor;
+}
+
+static void look(hw_search_t* search, uint32_t start, best_t* best,
+                 best_t* weak) {
+  const hw_reverse_t* r = search->r;
+  const hw_snapshot_t* s = r->s;
+  uint32_t next = 0;
+  search->queue[search->visited++] = start;
+  search->via[start] = HW_NONE;
+  search->depth[start] = 0;
+  while (next < search->visited && search->visited < VISITED_MAX) {
+    uint32_t node = search->queue[next++];
+    unsigned depth = search->depth[node] + 1u;
+    if (depth == UINT16_MAX ||
+        (best->anchor != HW_ANCHOR_NONE && depth > best->score + LEVELS_BEYOND))
+      break;
+    for (uint32_t i = r->first[node]; i < r->first[node + 1]; i++) {
+      uint32_t from = r->source[i];
+      hw_anchor_t anchor = HW_ANCHOR_NONE;
+      if (search->via[from] != 0 || is_list_of_timers(r, from, node)) continue;
+      double own = penalty(r, from, r->edge[i], &anchor);
+      if (own >= 0) consider(own < WEAK ? best : weak, depth + own, i, anchor);
+      if (!is_passed(s, from) || search->visited == s->nodes) continue;
+      search->via[from] = i + 1;
+      search->depth[from] = (uint16_t)depth;
+      search->queue[search->visited++] = from;
+    }
+  }
+}
+
+static void add_step(hw_holding_t* h, uint32_t from, uint32_t edge) {
+  if (h->length == HW_PATH_MAX) {
+    /* The middle goes: both ends say more. */
+    const unsigned half = HW_PATH_MAX / 2;
+    memmove(h->from + half, h->from + half + 1, (half - 1) * sizeof(uint32_t));
+    memmove(h->edge + half, h->edge + half + 1, (half - 1) * sizeof(uint32_t));
+    h->length--;
+    h->folded++;
+  }
+  h->from[h->length] = from;
+  h->edge[h->length] = edge;
+  h->length++;
+}
+
+/* From the first thing on the way that tells to the last, in the order in
+ * which they say what it is. */
+static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
+  const hw_snapshot_t* s = r->s;
+  static const hw_cause_kind_t of_anchor[] = {
+      [HW_ANCHOR_NONE] = HW_CAUSE_UNKNOWN,
+      [HW_ANCHOR_MODULE] = HW_CAUSE_MODULE,
+      [HW_ANCHOR_STATIC] = HW_CAUSE_MODULE,
+      [HW_ANCHOR_EXPORTS] = HW_CAUSE_MODULE,
+      [HW_ANCHOR_GLOBAL] = HW_CAUSE_GLOBAL,
+      [HW_ANCHOR_FUNCTION] = HW_CAUSE_CLOSURE,
+      [HW_ANCHOR_TIMER] = HW_CAUSE_TIMER,
+      [HW_ANCHOR_HANDLE] = HW_CAUSE_UNKNOWN,
+      [HW_ANCHOR_STACK] = HW_CAUSE_UNKNOWN,
+      [HW_ANCHOR_ROOT] = HW_CAUSE_UNKNOWN};
+  unsigned rank = 0; /* of what was found, as below */
+  h->kind = of_anchor[h->anchor];
+  for (unsigned i = 0; i < h->length; i++) {
+    unsigned kind = hw_edge_kind(s->edge[h->edge[i]]);
+    uint32_t name = hw_name_of(s, h->from[i], h->edge[i]);
+    uint32_t node = s->name[h->from[i]];
+    unsigned own = 0;
+    hw_cause_kind_t cause = h->kind;
+    if (kind == HW_EDGE_PROPERTY &&
+        (name == r->async_store || name == r->async_frame ||
+         name == r->async_context)) {
+      own = 5;
+      cause = HW_CAUSE_ASYNC_CONTEXT;
+    } else if (kind == HW_EDGE_PROPERTY &&
+               (name == r->on_timeout || name == r->on_immediate)) {
+      own = 4;
+      cause = HW_CAUSE_TIMER;
+    } else if (kind == HW_EDGE_PROPERTY &&
+               (name == r->events || name == r->event_map)) {
+      own = 3;
+      cause = HW_CAUSE_LISTENER;
+    } else if (node == r->reaction ||
+               (kind == HW_EDGE_INTERNAL && name == r->registers)) {
+      own = 2;
+      cause = HW_CAUSE_PROMISE;
+    } else if (kind == HW_EDGE_INTERNAL && name == r->context &&
+               hw_node_kind(s, h->from[i]) == HW_NODE_CLOSURE) {
+      own = 1;
+      cause = HW_CAUSE_CLOSURE;
+    }
+    if (own <= rank) continue;
+    rank = own;
+    h->kind = cause;
+    h->special = i;
+  }
+}
+
+void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* h) {
+  const hw_reverse_t* r = search->r;
+  best_t best = {0, 0, HW_ANCHOR_NONE};
+  best_t weak = best;
+  memset(h, 0, sizeof(*h));
+  h->holder = node;
+  h->special = HW_NONE;
+  look(search, node, &best, &weak);
+  if (best.anchor == HW_ANCHOR_NONE) best = weak;
+  if (best.anchor != HW_ANCHOR_NONE) {
+    h->anchor = best.anchor;
+    uint32_t entry = best.entry;
+    h->holder = hw_edge_target(r->s->edge[r->edge[entry]]);
+    for (;;) {
+      add_step(h, r->source[entry], r->edge[entry]);
+      uint32_t to = hw_edge_target(r->s->edge[r->edge[entry]]);
+      if (search->via[to] == HW_NONE) break;
+      entry = search->via[to] - 1;
+    }
+  }
+  find_kind(r, h);
+  for (uint32_t i = 0; i < search->visited; i++)
+    search->via[search->queue[i]] = 0;
+  search->visited = 0;
+}

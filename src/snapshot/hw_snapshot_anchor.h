@@ -1,0 +1,88 @@
+#ifndef HW_SNAPSHOT_ANCHOR_H_
+#define HW_SNAPSHOT_ANCHOR_H_
+
+#include "snapshot/hw_snapshot_reverse.h"
+#include "snapshot/hw_snapshot_text.h"
+
+/*
+ * Naming what holds a node in words of the program: the way to it from an
+ * anchor, something that has a name in its source (a module's variable, a
+ * global, a timer), and the kind of thing that the way goes through.
+ *
+ * The shortest way from a root is of little use: it runs through V8's stack,
+ * its handles or Node's timers. So the search goes backwards from the node,
+ * breadth first, and weighs anchors by how far they are and how much they say.
+ */
+
+typedef enum {
+  HW_ANCHOR_NONE,
+  HW_ANCHOR_MODULE,   /* a variable of a module */
+  HW_ANCHOR_STATIC,   /* a property of a function or class */
+  HW_ANCHOR_EXPORTS,  /* a module's exports */
+  HW_ANCHOR_GLOBAL,   /* a global variable */
+  HW_ANCHOR_FUNCTION, /* a variable of a function */
+  HW_ANCHOR_TIMER,
+  HW_ANCHOR_HANDLE, /* held from outside of the heap */
+  HW_ANCHOR_STACK,
+  HW_ANCHOR_ROOT
+} hw_anchor_t;
+
+typedef enum {
+  HW_CAUSE_UNKNOWN,
+  HW_CAUSE_GLOBAL,
+  HW_CAUSE_MODULE,
+  HW_CAUSE_CLOSURE,
+  HW_CAUSE_TIMER,
+  HW_CAUSE_LISTENER,
+  HW_CAUSE_COLLECTION,
+  HW_CAUSE_PROMISE,
+  HW_CAUSE_ASYNC_CONTEXT,
+  HW_CAUSE_CONTEXT
+} hw_cause_kind_t;
+
+/* Such as "async-context". Static. */
+const char* hw_cause_kind_name(hw_cause_kind_t kind);
+
+#define HW_PATH_MAX 64
+
+typedef struct {
+  hw_anchor_t anchor;
+  hw_cause_kind_t kind;
+  uint32_t holder; /* the node that the anchor names, or the anchor itself */
+  uint32_t from[HW_PATH_MAX]; /* the way, from the anchor to the node */
+  uint32_t edge[HW_PATH_MAX];
+  unsigned length;
+  unsigned folded;  /* edges left out in the middle, after the first half */
+  uint32_t special; /* step of the way that decided the kind */
+} hw_holding_t;
+
+/* Room for searches in one graph. */
+typedef struct {
+  const hw_reverse_t* r;
+  uint32_t* queue;
+  uint32_t* via;   /* by node: the reverse entry it was reached by, + 1 */
+  uint16_t* depth; /* by node */
+  uint32_t visited;
+} hw_search_t;
+
+int hw_search_init(const hw_reverse_t* r, hw_search_t* search);
+void hw_search_close(hw_search_t* search);
+
+/* Finds what holds `node`. Always succeeds; with HW_ANCHOR_NONE it found
+ * nothing that has a name. */
+void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* holding);
+
+/* Appends what holds it, as a phrase that goes after "held by", escaped as
+ * within JSON's quotes. */
+void hw_holding_phrase(const hw_reverse_t* r, const hw_holding_t* holding,
+                       hw_text_t* out);
+
+/* Appends the anchor as a JSON object: `{ kind, name, url, function }`. */
+void hw_holding_anchor(const hw_reverse_t* r, const hw_holding_t* holding,
+                       hw_text_t* out);
+
+/* Appends the way as a JSON array: the anchor, then an object per step. */
+void hw_holding_path(const hw_reverse_t* r, const hw_holding_t* holding,
+                     hw_text_t* out);
+
+#endif /* HW_SNAPSHOT_ANCHOR_H_ */

@@ -1,0 +1,268 @@
+/*
+ * What holds a node, as a sentence's end and as JSON.
+ */
+
+#include <inttypes.h>
+
+#include "snapshot/hw_snapshot_anchor.h"
+#include "snapshot/hw_snapshot_describe.h"
+
+#define NAME_LIMIT 80 /* bytes of a name within a sentence */
+
+/* Appends a name as it is in the file, cut if it is long. */
+static void add_name(const hw_snapshot_t* s, uint32_t string, hw_text_t* out) {
+  uint32_t length;
+  const uint8_t* raw = hw_string(s, string, &length);
+  hw_text_t quoted = {NULL, 0, 0, false};
+  hw_text_quoted(&quoted, raw, length, NAME_LIMIT);
+  if (length == 0)
+    hw_text_string(out, "(anonymous)");
+  else if (!quoted.failed)
+    hw_text_append(out, quoted.data + 1, quoted.length - 2);
+  hw_text_close(&quoted);
+}
+
+static void add_ticked(const hw_snapshot_t* s, uint32_t string,
+                       hw_text_t* out) {
+  hw_text_string(out, "`");
+  add_name(s, string, out);
+  hw_text_string(out, "`");
+}
+
+/* " (name.js)" or " (name.js:12)"; of a URL only what is after the last
+ * slash. */
+static void add_place(const hw_snapshot_t* s, uint32_t url, int line,
+                      hw_text_t* out) {
+  if (url == HW_NONE) return;
+  uint32_t length;
+  const uint8_t* raw = hw_string(s, url, &length);
+  uint32_t start = length;
+  while (start > 0 && raw[start - 1] != '/')
+    start--;
+  if (start == length) return;
+  hw_text_string(out, " (");
+  hw_text_append(out, raw + start, length - start);
+  if (line >= 0) hw_text_format(out, ":%d", line + 1);
+  hw_text_string(out, ")");
+}
+
+static void add_closure(const hw_reverse_t* r, uint32_t closure,
+                        hw_text_t* out) {
+  const hw_location_t* at = hw_location_find(r->s, closure);
+  add_ticked(r->s, r->s->name[closure], out);
+  add_place(r->s, hw_closure_url(r, closure), at != NULL ? at->line : -1, out);
+}
+
+static uint32_t anchor_name(const hw_reverse_t* r, const hw_holding_t* h) {
+  return hw_name_of(r->s, h->from[0], h->edge[0]);
+}
+
+static void add_anchor(const hw_reverse_t* r, const hw_holding_t* h,
+                       hw_text_t* out) {
+  const hw_snapshot_t* s = r->s;
+  uint32_t function;
+  switch (h->anchor) {
+    case HW_ANCHOR_MODULE:
+      hw_text_string(out, "module variable ");
+      add_ticked(s, anchor_name(r, h), out);
+      add_place(s, hw_context_url(r, h->from[0]), -1, out);
+      break;
+    case HW_ANCHOR_STATIC:
+      hw_text_string(out, "property ");
+      add_ticked(s, anchor_name(r, h), out);
+      hw_text_string(out, " of ");
+      add_closure(r, h->from[0], out);
+      break;
+    case HW_ANCHOR_EXPORTS:
+      hw_text_string(out, "the exports of a module");
+      function = hw_target_of(s, h->from[0], HW_EDGE_PROPERTY, r->filename);
+      if (function != HW_NONE) add_place(s, s->name[function], -1, out);
+      break;
+    case HW_ANCHOR_GLOBAL:
+      hw_text_string(out, "global variable ");
+      add_ticked(s, anchor_name(r, h), out);
+      break;
+    case HW_ANCHOR_FUNCTION:
+      function = hw_context_function(r, h->from[0]);
+      hw_text_string(out, "variable ");
+      add_ticked(s, anchor_name(r, h), out);
+      hw_text_string(out, " of function ");
+      if (function != HW_NONE)
+        add_ticked(s, function, out);
+      else
+        hw_text_string(out, "`(anonymous)`");
+      add_place(s, hw_context_url(r, h->from[0]), -1, out);
+      break;
+    case HW_ANCHOR_TIMER:
+      hw_text_string(out, "a timer");
+      break;
+    case HW_ANCHOR_HANDLE:
+      hw_text_string(out, "an open handle");
+      break;
+    case HW_ANCHOR_STACK:
+      hw_text_string(out, "a function that is running");
+      break;
+    default:
+      hw_text_string(out, "V8 itself");
+  }
+}
+
+/* "in" if the anchor's name is that of `node` itself. */
+static void add_reached(const hw_reverse_t* r, const hw_holding_t* h,
+                        uint32_t node, hw_text_t* out) {
+  if (h->anchor == HW_ANCHOR_NONE) return;
+  hw_text_string(out, h->holder == node ? " in " : " reached from ");
+  add_anchor(r, h, out);
+}
+
+static void add_listener(const hw_reverse_t* r, const hw_holding_t* h,
+                         hw_text_t* out) {
+  const hw_snapshot_t* s = r->s;
+  unsigned next = h->special + 1;
+  hw_text_string(out, "listeners");
+  if (hw_name_of(s, h->from[h->special], h->edge[h->special]) == r->events &&
+      next < h->length &&
+      hw_edge_kind(s->edge[h->edge[next]]) == HW_EDGE_PROPERTY) {
+    hw_text_string(out, " of event ");
+    add_ticked(s, hw_name_of(s, h->from[next], h->edge[next]), out);
+  }
+  hw_text_string(out, " on the ");
+  add_ticked(s, s->name[h->from[h->special]], out);
+  add_reached(r, h, h->from[h->special], out);
+}
+
+static void add_timer(const hw_reverse_t* r, const hw_holding_t* h,
+                      hw_text_t* out) {
+  const hw_snapshot_t* s = r->s;
+  uint32_t timer = h->from[h->special != HW_NONE ? h->special : 0];
+  uint32_t callback = hw_target_of(s, timer, HW_EDGE_PROPERTY, r->on_timeout);
+  bool immediate = callback == HW_NONE;
+  if (immediate)
+    callback = hw_target_of(s, timer, HW_EDGE_PROPERTY, r->on_immediate);
+  /* `_repeat` is a small integer of setInterval, which has no edge, and null
+   * of setTimeout. */
+  bool repeats = hw_target_of(s, timer, HW_EDGE_PROPERTY, r->repeat) == HW_NONE;
+  hw_text_string(out, immediate ? "setImmediate"
+                      : repeats ? "setInterval"
+                                : "setTimeout");
+  if (callback != HW_NONE && hw_node_kind(s, callback) == HW_NODE_CLOSURE) {
+    hw_text_string(out, " with the callback ");
+    add_closure(r, callback, out);
+  }
+}
+
+void hw_holding_phrase(const hw_reverse_t* r, const hw_holding_t* h,
+                       hw_text_t* out) {
+  const hw_snapshot_t* s = r->s;
+  uint32_t special = h->special != HW_NONE ? h->from[h->special] : HW_NONE;
+  switch (h->kind) {
+    case HW_CAUSE_LISTENER:
+      add_listener(r, h, out);
+      break;
+    case HW_CAUSE_TIMER:
+      add_timer(r, h, out);
+      break;
+    case HW_CAUSE_CLOSURE:
+      if (special == HW_NONE) {
+        add_anchor(r, h, out);
+        break;
+      }
+      hw_text_string(out, "the closure ");
+      add_closure(r, special, out);
+      add_reached(r, h, special, out);
+      break;
+    case HW_CAUSE_PROMISE:
+      hw_text_string(out, "a promise that is not settled,");
+      add_reached(r, h, HW_NONE, out);
+      break;
+    case HW_CAUSE_ASYNC_CONTEXT:
+      hw_text_string(out, "an AsyncLocalStorage's store, kept by a ");
+      add_ticked(s, s->name[special], out);
+      if (h->anchor != HW_ANCHOR_TIMER) add_reached(r, h, special, out);
+      break;
+    default:
+      if (h->anchor == HW_ANCHOR_NONE) {
+        hw_text_string(out, "something that has no name");
+        break;
+      }
+      add_anchor(r, h, out);
+      if (hw_node_kind(s, h->holder) == HW_NODE_OBJECT) {
+        hw_text_string(out, ", which is a ");
+        add_ticked(s, s->name[h->holder], out);
+      }
+  }
+}
+
+static const char* anchor_kind(hw_anchor_t anchor) {
+  static const char* const names[] = {"none",   "module",   "static", "exports",
+                                      "global", "function", "timer",  "handle",
+                                      "stack",  "root"};
+  return names[anchor];
+}
+
+static void add_string(const hw_snapshot_t* s, const char* key, uint32_t string,
+                       hw_text_t* out) {
+  if (string == HW_NONE) return;
+  uint32_t length;
+  const uint8_t* raw = hw_string(s, string, &length);
+  hw_text_format(out, ",\"%s\":", key);
+  hw_text_quoted(out, raw, length, 4096);
+}
+
+void hw_holding_anchor(const hw_reverse_t* r, const hw_holding_t* h,
+                       hw_text_t* out) {
+  const hw_snapshot_t* s = r->s;
+  hw_text_format(out, "{\"kind\":\"%s\"", anchor_kind(h->anchor));
+  if (h->anchor == HW_ANCHOR_MODULE || h->anchor == HW_ANCHOR_FUNCTION) {
+    add_string(s, "name", anchor_name(r, h), out);
+    add_string(s, "url", hw_context_url(r, h->from[0]), out);
+    if (h->anchor == HW_ANCHOR_FUNCTION)
+      add_string(s, "function", hw_context_function(r, h->from[0]), out);
+  } else if (h->anchor == HW_ANCHOR_STATIC) {
+    add_string(s, "name", anchor_name(r, h), out);
+    add_string(s, "url", hw_closure_url(r, h->from[0]), out);
+    add_string(s, "function", s->name[h->from[0]], out);
+  } else if (h->anchor == HW_ANCHOR_GLOBAL) {
+    add_string(s, "name", anchor_name(r, h), out);
+  } else if (h->anchor == HW_ANCHOR_EXPORTS) {
+    uint32_t file = hw_target_of(s, h->from[0], HW_EDGE_PROPERTY, r->filename);
+    if (file != HW_NONE) add_string(s, "url", s->name[file], out);
+  }
+  hw_text_string(out, "}");
+}
+
+static void add_step(const hw_reverse_t* r, uint32_t node, hw_text_t* out) {
+  const hw_snapshot_t* s = r->s;
+  hw_describe_node(s, node, out);
+  if (hw_node_kind(s, node) == HW_NODE_CLOSURE) {
+    const hw_location_t* at = hw_location_find(s, node);
+    add_string(s, "url", hw_closure_url(r, node), out);
+    if (at != NULL)
+      hw_text_format(out, ",\"line\":%" PRId32 ",\"column\":%" PRId32,
+                     at->line + 1, at->column + 1);
+  } else if (hw_is_context(r, node)) {
+    add_string(s, "url", hw_context_url(r, node), out);
+    add_string(s, "function", hw_context_function(r, node), out);
+  }
+}
+
+void hw_holding_path(const hw_reverse_t* r, const hw_holding_t* h,
+                     hw_text_t* out) {
+  const hw_snapshot_t* s = r->s;
+  hw_text_string(out, "[");
+  for (unsigned i = 0; i < h->length; i++) {
+    if (i == 0) {
+      hw_text_string(out, "{");
+      add_step(r, h->from[0], out);
+      hw_text_string(out, "}");
+    }
+    hw_text_string(out, ",\n{");
+    if (h->folded > 0 && i == HW_PATH_MAX / 2)
+      hw_text_format(out, "\"skipped\":%u,", h->folded);
+    hw_describe_edge(s, h->from[i], h->edge[i], out);
+    hw_text_string(out, ",");
+    add_step(r, hw_edge_target(s->edge[h->edge[i]]), out);
+    hw_text_string(out, "}");
+  }
+  hw_text_string(out, "]");
+}

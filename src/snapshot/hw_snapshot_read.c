@@ -1,0 +1,198 @@
+/*
+ * hw_snapshot_read: finds the parts of the file, then reads them in the order
+ * in which they need each other.
+ *
+ * V8 writes the strings last, but which edges have names worth keeping, and
+ * which belong to WeakMaps, the strings say. So the flat arrays are skipped
+ * first, at memchr's speed, and read when the strings are known.
+ */
+
+#include "snapshot/hw_snapshot_graph.h"
+
+typedef struct {
+  uint64_t snapshot, nodes, edges, locations, strings; /* 0 if not there */
+} parts_t;
+
+static int find_part(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
+                     uint64_t* part, bool flat, hw_layout_t* layout) {
+  if (*part != 0) return hw_json_fail(json, json->at, "a part is there twice");
+  if (hw_json_peek(json) < 0)
+    return hw_json_fail(json, json->at, "the file ends too early");
+  *part = json->at;
+  if (part == &parts->snapshot) return hw_header_read(json, s, layout);
+  if (part == &parts->strings) return hw_strings_read(json, s);
+  return flat ? hw_json_skip_flat(json) : hw_json_skip(json);
+}
+
+static int find_parts(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
+                      hw_layout_t* layout) {
+  int status = hw_json_expect(json, '{', "not a JSON object");
+  bool first = true;
+  bool more = true;
+  while (status == 0) {
+    hw_json_slice_t key;
+    status = hw_json_next(json, '}', &first, &more);
+    if (status != 0 || !more) break;
+    status = hw_json_key(json, &key);
+    if (status != 0) break;
+    if (hw_json_is(json, key, "snapshot"))
+      status = find_part(json, s, parts, &parts->snapshot, false, layout);
+    else if (hw_json_is(json, key, "nodes"))
+      status = find_part(json, s, parts, &parts->nodes, true, layout);
+    else if (hw_json_is(json, key, "edges"))
+      status = find_part(json, s, parts, &parts->edges, true, layout);
+    else if (hw_json_is(json, key, "locations"))
+      status = find_part(json, s, parts, &parts->locations, true, layout);
+    else if (hw_json_is(json, key, "strings"))
+      status = find_part(json, s, parts, &parts->strings, false, layout);
+    else
+      status = hw_json_skip(json);
+  }
+  if (status == 0 && hw_json_peek(json) >= 0)
+    status = hw_json_fail(json, json->at, "something follows the snapshot");
+  if (status == 0 && (parts->snapshot == 0 || parts->nodes == 0 ||
+                      parts->edges == 0 || parts->strings == 0))
+    status = hw_json_fail(json, json->at,
+                          "snapshot, nodes, edges or strings is missing");
+  return status;
+}
+
+/* DOM nodes. Attached and detached spread from embedder node to embedder node,
+ * attached first, and a detached one's name is said to be so. */
+static int spread_detached(hw_snapshot_t* s) {
+  if (s->detachedness == NULL) return 0;
+  uint32_t* list = malloc((size_t)s->nodes * sizeof(uint32_t));
+  uint8_t* seen = calloc(s->nodes, 1);
+  int status = list == NULL || seen == NULL ? HW_ENOMEM : 0;
+  for (unsigned state = 1; status == 0 && state <= 2; state++) {
+    uint32_t count = 0;
+    for (uint32_t node = 0; node < s->nodes; node++) {
+      if (s->detachedness[node] != state || seen[node]) continue;
+      seen[node] = 1;
+      if (hw_node_kind(s, node) == HW_NODE_NATIVE) list[count++] = node;
+    }
+    while (count > 0) {
+      uint32_t node = list[--count];
+      for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++) {
+        unsigned kind = hw_edge_kind(s->edge[e]);
+        uint32_t target = hw_edge_target(s->edge[e]);
+        if (kind == HW_EDGE_HIDDEN || kind == HW_EDGE_WEAK || seen[target])
+          continue;
+        /* What the file itself calls detached stays so: it was met first. */
+        if (state == 1 && s->detachedness[target] == 2) continue;
+        seen[target] = 1;
+        if (hw_node_kind(s, target) != HW_NODE_NATIVE) continue;
+        s->detachedness[target] = (uint8_t)state;
+        list[count++] = target;
+      }
+    }
+  }
+  for (uint32_t node = 0; status == 0 && node < s->nodes; node++)
+    if (s->detachedness[node] == 2 && hw_node_kind(s, node) == HW_NODE_NATIVE)
+      s->node[node] |= HW_NODE_DETACHED;
+  free(list);
+  free(seen);
+  return status;
+}
+
+static int read_parts(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
+                      const hw_layout_t* layout) {
+  json->at = parts->nodes;
+  int status = hw_nodes_read(json, s, layout);
+  if (status != 0) return status;
+  json->at = parts->edges;
+  status = hw_edges_read(json, s, layout);
+  if (status != 0) return status;
+  if (parts->locations != 0) {
+    json->at = parts->locations;
+    status = hw_locations_read(json, s, layout);
+  }
+  return status == 0 ? spread_detached(s) : status;
+}
+
+int hw_snapshot_read(const uint8_t* text, uint64_t length,
+                     const hw_snapshot_options_t* options,
+                     hw_snapshot_t** snapshot, hw_snapshot_error_t* error) {
+  hw_snapshot_t* s = calloc(1, sizeof(*s));
+  if (s == NULL) return HW_ENOMEM;
+  s->text = text;
+  s->text_length = length;
+  if (options != NULL) s->options = *options;
+  s->all_names = (s->options.flags & HW_SNAPSHOT_NAMES) != 0;
+  hw_snapshot_error_t ignored;
+  hw_json_t json = {text, length, 0, error != NULL ? error : &ignored};
+  hw_layout_t layout;
+  parts_t parts;
+  memset(&layout, 0, sizeof(layout));
+  memset(&parts, 0, sizeof(parts));
+  int status = find_parts(&json, s, &parts, &layout);
+  if (status == 0) status = read_parts(&json, s, &parts, &layout);
+  if (status != 0) {
+    hw_snapshot_destroy(s);
+    return status;
+  }
+  *snapshot = s;
+  return 0;
+}
+
+void hw_snapshot_destroy(hw_snapshot_t* s) {
+  if (s == NULL) return;
+  free(s->string_at);
+  free(s->ephemeron_names);
+  free(s->node);
+  free(s->name);
+  free(s->id);
+  free(s->size);
+  free(s->first_edge);
+  free(s->edge);
+  free(s->detachedness);
+  free(s->edge_name);
+  free(s->name_start);
+  free(s->name_rank);
+  free(s->name_bits);
+  free(s->large);
+  free(s->location);
+  free(s->ephemeron);
+  free(s->distance);
+  free(s->dominator);
+  free(s->retained);
+  free(s);
+}
+
+uint32_t hw_snapshot_nodes(const hw_snapshot_t* s) {
+  return s->nodes;
+}
+
+uint32_t hw_snapshot_edges(const hw_snapshot_t* s) {
+  return s->edges;
+}
+
+uint32_t hw_snapshot_root(const hw_snapshot_t* s) {
+  return s->root;
+}
+
+uint32_t hw_snapshot_id(const hw_snapshot_t* s, uint32_t node) {
+  return s->id[node];
+}
+
+uint64_t hw_snapshot_retained(const hw_snapshot_t* s, uint32_t node) {
+  return s->retained[node];
+}
+
+uint32_t hw_snapshot_dominator(const hw_snapshot_t* s, uint32_t node) {
+  return s->dominator[node];
+}
+
+int32_t hw_snapshot_distance(const hw_snapshot_t* s, uint32_t node) {
+  return s->distance[node];
+}
+
+uint32_t hw_snapshot_find(const hw_snapshot_t* s, uint32_t id) {
+  for (uint32_t node = 0; node < s->nodes; node++)
+    if (s->id[node] == id) return node;
+  return HW_NONE;
+}
+
+uint64_t hw_snapshot_total(const hw_snapshot_t* s) {
+  return s->retained[s->root] + s->extra_native_bytes;
+}

@@ -1,0 +1,185 @@
+#include "snapshot/hw_snapshot_reverse.h"
+
+typedef struct {
+  const char* text;
+  size_t member;
+} wanted_t;
+
+#define WANTED(text, member) \
+  { text, offsetof(hw_reverse_t, member) }
+static const wanted_t wanted[] = {
+    WANTED("context", context),
+    WANTED("previous", previous),
+    WANTED("scope_info", scope_info),
+    WANTED("shared", shared),
+    WANTED("script", script),
+    WANTED("script_or_debug_info", script_old), /* Node.js 20 */
+    WANTED("system / Context", context_node),
+    WANTED("system / ScopeInfo", scope_info_node),
+    WANTED("Module", module_node),
+    WANTED("exports", exports),
+    WANTED("filename", filename),
+    WANTED("_events", events),
+    WANTED("<symbol kEvents>", event_map),
+    WANTED("<symbol context_frame>", async_context),
+    WANTED("<symbol kResourceStore>", async_store), /* Node.js 20, 22 */
+    WANTED("<symbol kAsyncContextFrame>", async_frame),
+    WANTED("Timeout", timeout),
+    WANTED("Immediate", immediate),
+    WANTED("TimersList", timers_list),
+    WANTED("_onTimeout", on_timeout),
+    WANTED("_onImmediate", on_immediate),
+    WANTED("_repeat", repeat),
+    WANTED("system / PromiseReaction", reaction),
+    WANTED("Generator", generator),
+    WANTED("parameters_and_registers", registers),
+    WANTED("listener", listener),
+    WANTED("native_bind", bound),
+};
+#undef WANTED
+
+static void find_strings(hw_reverse_t* r) {
+  const unsigned count = sizeof(wanted) / sizeof(wanted[0]);
+  for (unsigned k = 0; k < count; k++)
+    *(uint32_t*)((char*)r + wanted[k].member) = HW_NONE;
+  for (uint32_t i = 0; i < r->s->strings; i++) {
+    uint32_t length;
+    const uint8_t* text = hw_string(r->s, i, &length);
+    if (length > 32 || length == 0) continue;
+    for (unsigned k = 0; k < count; k++) {
+      uint32_t* member = (uint32_t*)((char*)r + wanted[k].member);
+      if (*member == HW_NONE && text[0] == (uint8_t)wanted[k].text[0] &&
+          strlen(wanted[k].text) == length &&
+          memcmp(text, wanted[k].text, length) == 0)
+        *member = i;
+    }
+  }
+}
+
+int hw_reverse_build(const hw_snapshot_t* s, hw_reverse_t* r) {
+  memset(r, 0, sizeof(*r));
+  r->s = s;
+  find_strings(r);
+  r->first = calloc((size_t)s->nodes + 2, sizeof(uint32_t));
+  if (r->first == NULL) return HW_ENOMEM;
+  uint32_t* first = r->first;
+  for (uint32_t node = 0; node < s->nodes; node++)
+    for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++)
+      first[hw_edge_target(s->edge[e])] += hw_edge_retains(s, node, e);
+  uint32_t total = 0;
+  for (uint32_t node = 0; node <= s->nodes; node++) {
+    total += first[node];
+    first[node] = total;
+  }
+  r->source = malloc(((size_t)total + 1) * sizeof(uint32_t));
+  r->edge = malloc(((size_t)total + 1) * sizeof(uint32_t));
+  if (r->source == NULL || r->edge == NULL) return HW_ENOMEM;
+  /* From the last to the first, so that each list ends up in file order. */
+  for (uint32_t node = s->nodes; node-- > 0;)
+    for (uint32_t e = s->first_edge[node + 1]; e-- > s->first_edge[node];) {
+      if (!hw_edge_retains(s, node, e)) continue;
+      uint32_t at = --first[hw_edge_target(s->edge[e])];
+      r->source[at] = node;
+      r->edge[at] = e;
+    }
+  return 0;
+}
+
+void hw_reverse_close(hw_reverse_t* r) {
+  free(r->first);
+  free(r->source);
+  free(r->edge);
+  memset(r, 0, sizeof(*r));
+}
+
+uint32_t hw_target_of(const hw_snapshot_t* s, uint32_t node, unsigned kind,
+                      uint32_t name) {
+  const uint32_t* names = hw_edge_names(s, node);
+  uint32_t first = s->first_edge[node];
+  for (uint32_t e = first; name != HW_NONE && e < s->first_edge[node + 1]; e++)
+    if (hw_edge_kind(s->edge[e]) == kind && names[e - first] == name)
+      return hw_edge_target(s->edge[e]);
+  return HW_NONE;
+}
+
+/* A script's node is named after its URL. */
+static uint32_t script_of(const hw_reverse_t* r, uint32_t shared) {
+  uint32_t script = hw_target_of(r->s, shared, HW_EDGE_INTERNAL, r->script);
+  if (script == HW_NONE)
+    script = hw_target_of(r->s, shared, HW_EDGE_INTERNAL, r->script_old);
+  return script == HW_NONE ? HW_NONE : r->s->name[script];
+}
+
+uint32_t hw_closure_url(const hw_reverse_t* r, uint32_t closure) {
+  uint32_t shared = hw_target_of(r->s, closure, HW_EDGE_INTERNAL, r->shared);
+  return shared == HW_NONE ? HW_NONE : script_of(r, shared);
+}
+
+bool hw_is_context(const hw_reverse_t* r, uint32_t node) {
+  return r->s->name[node] == r->context_node &&
+         hw_node_kind(r->s, node) != HW_NODE_STRING;
+}
+
+uint32_t hw_context_function(const hw_reverse_t* r, uint32_t context) {
+  const hw_snapshot_t* s = r->s;
+  uint32_t info = hw_target_of(s, context, HW_EDGE_INTERNAL, r->scope_info);
+  if (info == HW_NONE) return HW_NONE;
+  /* The scope's variables come first, then the name of the function. */
+  uint32_t last = HW_NONE;
+  for (uint32_t e = s->first_edge[info]; e < s->first_edge[info + 1]; e++) {
+    uint32_t target = hw_edge_target(s->edge[e]);
+    if (hw_edge_kind(s->edge[e]) == HW_EDGE_HIDDEN &&
+        hw_node_kind(s, target) == HW_NODE_STRING)
+      last = s->name[target];
+  }
+  if (last == HW_NONE) return HW_NONE;
+  /* A scope without a function's name ends in one of its variables. */
+  return hw_target_of(s, context, HW_EDGE_CONTEXT, last) == HW_NONE ? last
+                                                                    : HW_NONE;
+}
+
+bool hw_is_module_context(const hw_reverse_t* r, uint32_t context) {
+  const hw_snapshot_t* s = r->s;
+  uint32_t above = hw_target_of(s, context, HW_EDGE_INTERNAL, r->previous);
+  if (above == HW_NONE ||
+      !hw_string_starts(s, s->name[above], "system / NativeContext"))
+    return false;
+  uint32_t name = hw_context_function(r, context);
+  uint32_t length = 0;
+  if (name != HW_NONE) hw_string(s, name, &length);
+  return length == 0;
+}
+
+/* A function's shared part refers to the scope around it, so that the scope
+ * leads to a function of its script whether or not a closure of it is left. */
+uint32_t hw_context_url(const hw_reverse_t* r, uint32_t context) {
+  const hw_snapshot_t* s = r->s;
+  for (uint32_t i = r->first[context]; i < r->first[context + 1]; i++) {
+    uint32_t node = r->source[i];
+    if (hw_node_kind(s, node) != HW_NODE_CLOSURE) continue;
+    if (hw_name_of(s, node, r->edge[i]) != r->context) continue;
+    uint32_t url = hw_closure_url(r, node);
+    if (url != HW_NONE) return url;
+  }
+  uint32_t info = hw_target_of(s, context, HW_EDGE_INTERNAL, r->scope_info);
+  for (unsigned depth = 0; info != HW_NONE && depth < 8; depth++) {
+    uint32_t inner = HW_NONE;
+    for (uint32_t i = r->first[info]; i < r->first[info + 1]; i++) {
+      uint32_t node = r->source[i];
+      if (hw_node_kind(s, node) != HW_NODE_CODE) continue;
+      uint32_t url = script_of(r, node);
+      if (url != HW_NONE) return url;
+      if (s->name[node] == r->scope_info_node && inner == HW_NONE) inner = node;
+    }
+    info = inner;
+  }
+  return HW_NONE;
+}
+
+bool hw_is_global(const hw_reverse_t* r, uint32_t node) {
+  const hw_snapshot_t* s = r->s;
+  if (hw_node_kind(s, node) != HW_NODE_OBJECT) return false;
+  return hw_string_is(s, s->name[node], "global") ||
+         hw_string_starts(s, s->name[node], "global (") ||
+         hw_string_starts(s, s->name[node], "global / ");
+}

@@ -1,0 +1,58 @@
+#ifndef HW_SNAPSHOT_REVERSE_H_
+#define HW_SNAPSHOT_REVERSE_H_
+
+#include "snapshot/hw_snapshot_graph.h"
+
+/*
+ * The graph backwards: for each node, the edges that retain it. 8 bytes an
+ * edge. And questions about the nodes in which V8 and Node.js keep functions,
+ * variables and scripts, answered by the names of edges: the graph must have
+ * been read with HW_SNAPSHOT_NAMES.
+ */
+typedef struct {
+  const hw_snapshot_t* s;
+  uint32_t* first;  /* by node, one more */
+  uint32_t* source; /* the node that each comes from */
+  uint32_t* edge;
+  /* Strings, HW_NONE if the snapshot has none such. */
+  uint32_t context, previous, scope_info, shared, script, script_old;
+  uint32_t context_node, scope_info_node, module_node, exports, filename;
+  uint32_t events, async_context, async_store, async_frame, event_map;
+  uint32_t timeout, immediate, timers_list, on_timeout, on_immediate, repeat;
+  uint32_t reaction, generator, registers, listener, bound;
+} hw_reverse_t;
+
+/* Builds it. 0 or HW_ENOMEM; hw_reverse_close frees what there is. */
+int hw_reverse_build(const hw_snapshot_t* s, hw_reverse_t* reverse);
+void hw_reverse_close(hw_reverse_t* reverse);
+
+/* The target of the first edge of that kind and name, or HW_NONE. */
+uint32_t hw_target_of(const hw_snapshot_t* s, uint32_t node, unsigned kind,
+                      uint32_t name);
+
+/* An edge's name, or index. */
+static inline uint32_t hw_name_of(const hw_snapshot_t* s, uint32_t from,
+                                  uint32_t edge) {
+  return hw_edge_names(s, from)[edge - s->first_edge[from]];
+}
+
+/* The string index of a closure's script's URL, or HW_NONE. */
+uint32_t hw_closure_url(const hw_reverse_t* r, uint32_t closure);
+
+/* Is the node a context: what holds a function's or module's variables? */
+bool hw_is_context(const hw_reverse_t* r, uint32_t node);
+
+/* Is it one of a CommonJS or ES module's own scope? */
+bool hw_is_module_context(const hw_reverse_t* r, uint32_t context);
+
+/* The string index of the URL of the script that a context belongs to. */
+uint32_t hw_context_url(const hw_reverse_t* r, uint32_t context);
+
+/* The string index of the name of the function that a context belongs to;
+ * HW_NONE if it cannot be told. */
+uint32_t hw_context_function(const hw_reverse_t* r, uint32_t context);
+
+/* Is it the global object of a context? */
+bool hw_is_global(const hw_reverse_t* r, uint32_t node);
+
+#endif /* HW_SNAPSHOT_REVERSE_H_ */

@@ -1,0 +1,246 @@
+/*
+ * Labels, as numbers: hashes of text, since string indexes and node numbers
+ * mean nothing in another snapshot. Contexts are told apart by the id of their
+ * scope, which stays the same; closures by where they are in their script;
+ * strings, code, numbers and shapes are all alike. A property of an object with
+ * more than 64 of them is one of a dictionary, and its name does not count.
+ */
+
+#include "snapshot/hw_snapshot_trie.h"
+
+#include "snapshot/hw_snapshot_classes.h"
+
+#define DICTIONARY 64
+#define FOLD_LEVELS 8
+
+static uint64_t mix(uint64_t hash, uint64_t value) {
+  hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
+  return hash ^ hash >> 29;
+}
+
+/* Of a string's text, any digits alike if `digits` says so. */
+static uint64_t hash_text(const hw_snapshot_t* s, uint32_t string,
+                          bool digits) {
+  uint32_t length;
+  const uint8_t* text = hw_string(s, string, &length);
+  uint64_t hash = 14695981039346656037u;
+  for (uint32_t i = 0; i < length; i++) {
+    bool digit = digits && text[i] >= '0' && text[i] <= '9';
+    if (digit && i > 0 && text[i - 1] >= '0' && text[i - 1] <= '9') continue;
+    hash = (hash ^ (digit ? '#' : text[i])) * 1099511628211u;
+  }
+  return hash;
+}
+
+static uint64_t class_label(const hw_reverse_t* names, uint32_t node) {
+  const hw_snapshot_t* s = names->s;
+  unsigned kind = hw_node_kind(s, node);
+  const hw_location_t* at;
+  uint32_t scope;
+  switch (kind) {
+    case HW_NODE_STRING:
+    case HW_NODE_CONS_STRING:
+    case HW_NODE_SLICED_STRING:
+      return 1;
+    case HW_NODE_CODE:
+    case HW_NODE_NUMBER:
+    case HW_NODE_SHAPE:
+    case HW_NODE_BIGINT:
+    case HW_NODE_SYMBOL:
+      return 2 + kind;
+    case HW_NODE_CLOSURE:
+      at = hw_location_find(s, node);
+      uint64_t hash = mix(hash_text(s, s->name[node], false), kind);
+      return at == NULL
+                 ? hash
+                 : mix(mix(mix(hash, (uint32_t)at->script), (uint32_t)at->line),
+                       (uint32_t)at->column);
+    default:
+      if (!hw_is_context(names, node))
+        return mix(hash_text(s, s->name[node], false), kind);
+      scope = hw_target_of(s, node, HW_EDGE_INTERNAL, names->scope_info);
+      return mix(99, scope == HW_NONE ? 0 : s->id[scope]);
+  }
+}
+
+typedef struct {
+  const hw_reverse_t* names;
+  hw_trie_t* trie;
+  unsigned which;
+  uint32_t* best;  /* by node: its edge from its dominator, or HW_NONE */
+  uint32_t* place; /* by node */
+} adder_t;
+
+static unsigned rank(unsigned kind) {
+  static const uint8_t ranks[8] = {
+      [HW_EDGE_PROPERTY] = 6, [HW_EDGE_CONTEXT] = 6,  [HW_EDGE_SHORTCUT] = 6,
+      [HW_EDGE_ELEMENT] = 5,  [HW_EDGE_INTERNAL] = 3, [HW_EDGE_EPHEMERON] = 2,
+      [HW_EDGE_HIDDEN] = 1};
+  return ranks[kind];
+}
+
+static void find_best_edges(adder_t* a) {
+  const hw_snapshot_t* s = a->names->s;
+  memset(a->best, 0xFF, (size_t)s->nodes * sizeof(uint32_t));
+  for (uint32_t node = 0; node < s->nodes; node++)
+    for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++) {
+      uint32_t target = hw_edge_target(s->edge[e]);
+      if (s->dominator[target] != node || target == node) continue;
+      uint32_t now = a->best[target];
+      unsigned own = rank(hw_edge_kind(s->edge[e]));
+      if (own > (now == HW_NONE ? 0 : rank(hw_edge_kind(s->edge[now]))))
+        a->best[target] = e;
+    }
+}
+
+static bool is_dictionary(const adder_t* a, uint32_t node) {
+  const hw_snapshot_t* s = a->names->s;
+  uint32_t count = 0;
+  if (s->first_edge[node + 1] - s->first_edge[node] <= DICTIONARY) return false;
+  for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++)
+    count += hw_edge_kind(s->edge[e]) == HW_EDGE_PROPERTY;
+  return count > DICTIONARY && !hw_is_global(a->names, node) &&
+         !hw_string_is(s, s->name[node], "process");
+}
+
+static uint64_t edge_label(const adder_t* a, uint32_t from, uint32_t node,
+                           bool dictionary) {
+  const hw_snapshot_t* s = a->names->s;
+  uint32_t edge = a->best[node];
+  if (edge == HW_NONE) return 0;
+  unsigned kind = hw_edge_kind(s->edge[edge]);
+  uint32_t name = hw_name_of(s, from, edge);
+  if (kind == HW_EDGE_ELEMENT || kind == HW_EDGE_HIDDEN ||
+      kind == HW_EDGE_EPHEMERON || (kind == HW_EDGE_PROPERTY && dictionary))
+    return kind + 1;
+  return mix(hash_text(s, name, kind == HW_EDGE_INTERNAL), kind + 1);
+}
+
+static int grow(hw_trie_t* t) {
+  uint32_t capacity = t->capacity == 0 ? 4096 : t->capacity * 2;
+  hw_place_t* place = realloc(t->place, (size_t)capacity * sizeof(hw_place_t));
+  if (place == NULL) return HW_ENOMEM;
+  t->place = place;
+  uint32_t* slot = calloc((size_t)capacity * 2, sizeof(uint32_t));
+  if (slot == NULL) return HW_ENOMEM;
+  for (uint32_t i = 0; i < t->count; i++) {
+    uint32_t at =
+        (uint32_t)mix(place[i].label, place[i].parent) & (capacity * 2 - 1);
+    while (slot[at] != 0)
+      at = (at + 1) & (capacity * 2 - 1);
+    slot[at] = i + 1;
+  }
+  free(t->slot);
+  t->slot = slot;
+  t->mask = capacity * 2 - 1;
+  t->capacity = capacity;
+  return 0;
+}
+
+/* The place with a label below a parent, new or not; HW_NONE without
+ * memory. */
+static uint32_t find_place(hw_trie_t* t, uint32_t parent, uint64_t label,
+                           unsigned kind, bool loose) {
+  uint32_t above = parent;
+  for (unsigned i = 0; i < FOLD_LEVELS && above != 0 && above != HW_NONE; i++) {
+    const hw_place_t* p = &t->place[above];
+    if (p->label == label && p->parent != HW_NONE &&
+        t->place[p->parent].label == t->place[parent].label)
+      return above;
+    above = p->parent;
+  }
+  if (t->count == t->capacity && grow(t) != 0) return HW_NONE;
+  uint32_t at = (uint32_t)mix(label, parent) & t->mask;
+  for (; t->slot[at] != 0; at = (at + 1) & t->mask) {
+    const hw_place_t* p = &t->place[t->slot[at] - 1];
+    if (p->label == label && p->parent == parent) return t->slot[at] - 1;
+  }
+  hw_place_t* made = &t->place[t->count];
+  memset(made, 0, sizeof(*made));
+  made->label = label;
+  made->parent = parent;
+  made->example = HW_NONE;
+  made->kind = (uint8_t)kind;
+  made->loose = loose;
+  t->slot[at] = t->count + 1;
+  return t->count++;
+}
+
+static int put(adder_t* a, uint32_t node, bool dictionary) {
+  const hw_snapshot_t* s = a->names->s;
+  uint32_t above = s->dominator[node];
+  bool root = node == s->root;
+  uint64_t label = root ? 0
+                        : mix(class_label(a->names, node),
+                              edge_label(a, above, node, dictionary));
+  uint32_t place =
+      find_place(a->trie, root ? HW_NONE : a->place[above], label,
+                 hw_node_kind(s, node), !root && a->best[node] == HW_NONE);
+  if (place == HW_NONE) return HW_ENOMEM;
+  hw_place_t* p = &a->trie->place[place];
+  a->place[node] = place;
+  p->count[a->which]++;
+  p->own[a->which] += hw_snapshot_shallow(s, node);
+  if (a->which == 1) p->example = node;
+  return 0;
+}
+
+/* Down the dominator tree, without a stack: the way up is the dominator. */
+static int walk(adder_t* a, const uint32_t* first, const uint32_t* next) {
+  const hw_snapshot_t* s = a->names->s;
+  uint32_t at = s->root;
+  int status = put(a, at, false);
+  bool down = true;
+  while (status == 0) {
+    if (down && first[at] != HW_NONE) {
+      /* All children at once, so that a dictionary is looked at but once. */
+      bool dictionary = is_dictionary(a, at);
+      for (uint32_t c = first[at]; c != HW_NONE && status == 0; c = next[c])
+        status = put(a, c, dictionary);
+      at = first[at];
+      continue;
+    }
+    if (at == s->root) break;
+    down = next[at] != HW_NONE;
+    at = down ? next[at] : s->dominator[at];
+  }
+  return status;
+}
+
+int hw_trie_add(hw_trie_t* trie, const hw_reverse_t* names, unsigned which,
+                uint32_t* of_node) {
+  const hw_snapshot_t* s = names->s;
+  adder_t a = {names, trie, which, NULL, of_node};
+  size_t bytes = (size_t)s->nodes * sizeof(uint32_t);
+  uint32_t* first = malloc(bytes);
+  uint32_t* next = malloc(bytes);
+  uint32_t* own = of_node == NULL ? malloc(bytes) : NULL;
+  int status = HW_ENOMEM;
+  a.best = malloc(bytes);
+  if (of_node == NULL) a.place = own;
+  if (first != NULL && next != NULL && a.best != NULL && a.place != NULL) {
+    find_best_edges(&a);
+    hw_dominator_children(s, first, next);
+    status = walk(&a, first, next);
+  }
+  free(first);
+  free(next);
+  free(own);
+  free(a.best);
+  return status;
+}
+
+void hw_trie_sum(hw_trie_t* t) {
+  for (uint32_t i = 0; i < t->count; i++)
+    for (unsigned k = 0; k < 2; k++)
+      t->place[i].bytes[k] = t->place[i].own[k];
+  for (uint32_t i = t->count; i-- > 1;)
+    for (unsigned k = 0; k < 2; k++)
+      t->place[t->place[i].parent].bytes[k] += t->place[i].bytes[k];
+}
+
+void hw_trie_close(hw_trie_t* t) {
+  free(t->place);
+  free(t->slot);
+  memset(t, 0, sizeof(*t));
+}

@@ -1,0 +1,285 @@
+/*
+ * hw_run_why: what grows between two snapshots of one process, and what holds
+ * it.
+ *
+ * The growth is followed down the places of both dominator trees (see
+ * hw_snapshot_trie.h) through those with at least 5 % of it, to where the
+ * count of what hangs there grows: the items of a leak. Of the items that are
+ * new, which have the highest ids, up to 60 are asked what holds them, as
+ * hw_run_retainers does. What fewer than a third have in common is not named.
+ *
+ * Not seen: a single string, buffer or table that grows (it is told, without
+ * a holder, as a growth that no count explains), and less than 150 kB, which
+ * caches and compiled code make.
+ */
+
+#include <inttypes.h>
+
+#include "snapshot/hw_snapshot_anchor.h"
+#include "snapshot/hw_snapshot_describe.h"
+#include "snapshot/hw_snapshot_open.h"
+#include "snapshot/hw_snapshot_trie.h"
+
+#define LEAST_GROWTH 150000 /* bytes */
+#define SAMPLES 60
+
+typedef struct {
+  hw_opened_t newer;
+  hw_reverse_t reverse;
+  hw_search_t search;
+  hw_trie_t trie;
+  uint32_t* of_node;
+  int64_t growth;
+  uint32_t point; /* place whose count grows, or HW_NONE */
+} why_t;
+
+static int64_t growth_of(const hw_place_t* p) {
+  return (int64_t)(p->bytes[1] - p->bytes[0]);
+}
+
+/* Never what a leak consists of: V8 makes and drops these as it likes. */
+static bool is_item(const why_t* w, const hw_place_t* p) {
+  const hw_snapshot_t* s = w->newer.graph;
+  switch (p->kind) {
+    case HW_NODE_CODE:
+    case HW_NODE_SHAPE:
+    case HW_NODE_NUMBER:
+    case HW_NODE_SYMBOL:
+    case HW_NODE_SYNTHETIC:
+      return false;
+    case HW_NODE_HIDDEN:
+    case HW_NODE_ARRAY:
+      return p->example != HW_NONE &&
+             (s->name[p->example] == w->reverse.reaction ||
+              hw_string_is(s, s->name[p->example], "system / WeakCell") ||
+              hw_string_starts(s, s->name[p->example],
+                               "system / NativeContext"));
+    default:
+      return p->example != HW_NONE;
+  }
+}
+
+static bool accumulates(const why_t* w, const hw_place_t* p) {
+  double growth = (double)growth_of(p);
+  double count = (double)p->count[1] - (double)p->count[0];
+  if (!is_item(w, p)) return false;
+  bool large = growth >= 0.3 * (double)w->growth;
+  return (count >= 8 && (count >= 0.04 * p->count[0] || large)) ||
+         (count >= 3 && large);
+}
+
+/* Places come after their parents, so one pass finds which are open: whose
+ * parents are, have enough of the growth and do not accumulate themselves. */
+static int find_point(why_t* w) {
+  const hw_trie_t* t = &w->trie;
+  uint8_t* open = calloc((size_t)t->count + 1, 1);
+  if (open == NULL) return HW_ENOMEM;
+  int64_t most = 0;
+  w->point = HW_NONE;
+  open[0] = 1;
+  for (uint32_t i = 1; i < t->count; i++) {
+    const hw_place_t* p = &t->place[i];
+    int64_t growth = growth_of(p);
+    if (!open[p->parent] || (double)growth < 0.05 * (double)w->growth) continue;
+    if (!accumulates(w, p)) {
+      open[i] = 1;
+    } else if (growth > most) {
+      most = growth;
+      w->point = i;
+    }
+  }
+  free(open);
+  return 0;
+}
+
+static bool is_generic(const why_t* w, uint32_t node) {
+  static const char* const names[] = {
+      "Object",  "Array", "Listener", "system / Context", "Timeout",
+      "Promise", "Map",   "Set",      "Immediate",        "AsyncContextFrame"};
+  const hw_snapshot_t* s = w->newer.graph;
+  unsigned kind = hw_node_kind(s, node);
+  if (kind != HW_NODE_OBJECT && kind != HW_NODE_NATIVE) return true;
+  for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    if (hw_string_is(s, s->name[node], names[i])) return true;
+  return false;
+}
+
+/* From the point down the branch with two fifths of the growth to the first
+ * class that says something; the point itself if none does. */
+static uint32_t find_payload(const why_t* w) {
+  const hw_trie_t* t = &w->trie;
+  uint32_t at = w->point;
+  for (unsigned depth = 0; depth < 12; depth++) {
+    if (!is_generic(w, t->place[at].example)) return at;
+    uint32_t next = HW_NONE;
+    for (uint32_t i = at + 1; i < t->count; i++)
+      if (t->place[i].parent == at && t->place[i].example != HW_NONE &&
+          growth_of(&t->place[i]) * 5 >= growth_of(&t->place[at]) * 2 &&
+          (next == HW_NONE ||
+           growth_of(&t->place[i]) > growth_of(&t->place[next])))
+        next = i;
+    if (next == HW_NONE) return w->point;
+    at = next;
+  }
+  return w->point;
+}
+
+/* The newest nodes at a place: of the highest ids, since V8 counts up. */
+static uint32_t newest(const why_t* w, uint32_t place, uint32_t* node) {
+  const hw_snapshot_t* s = w->newer.graph;
+  const hw_place_t* p = &w->trie.place[place];
+  uint32_t added = p->count[1] > p->count[0] ? p->count[1] - p->count[0] : 0;
+  uint32_t wanted = added < SAMPLES ? added : SAMPLES;
+  uint32_t least = 0;
+  uint32_t high = HW_NONE;
+  while (least < high) { /* the id that `added` nodes have or exceed */
+    uint32_t middle = least + (high - least) / 2 + 1;
+    uint32_t above = 0;
+    for (uint32_t n = 0; n < s->nodes; n++)
+      above += w->of_node[n] == place && s->id[n] >= middle;
+    if (above >= added)
+      least = middle;
+    else
+      high = middle - 1;
+  }
+  uint32_t seen = 0;
+  uint32_t count = 0;
+  for (uint32_t n = 0; n < s->nodes && count < wanted; n++) {
+    if (w->of_node[n] != place || s->id[n] < least) continue;
+    if ((uint64_t)seen++ * wanted / added >= count) node[count++] = n;
+  }
+  return count;
+}
+
+/* What most samples say; returns how many. */
+static uint32_t agree(why_t* w, const uint32_t* node, uint32_t count,
+                      hw_holding_t* best) {
+  uint64_t hash[SAMPLES];
+  uint32_t votes[SAMPLES];
+  uint32_t which = 0;
+  hw_text_t phrase = {NULL, 0, 0, false};
+  hw_holding_t h;
+  for (uint32_t i = 0; i < count; i++) {
+    hw_search_run(&w->search, node[i], &h);
+    phrase.length = 0;
+    hw_holding_phrase(&w->reverse, &h, &phrase);
+    hash[i] = 14695981039346656037u;
+    for (size_t k = 0; k < phrase.length; k++)
+      hash[i] = (hash[i] ^ (uint8_t)phrase.data[k]) * 1099511628211u;
+    votes[i] = 0;
+    uint32_t first = 0;
+    while (hash[first] != hash[i])
+      first++;
+    if (++votes[first] > votes[which]) which = first;
+  }
+  hw_text_close(&phrase);
+  hw_search_run(&w->search, node[which], best);
+  return votes[which];
+}
+
+static void add_class(const why_t* w, uint32_t place, hw_text_t* out) {
+  const hw_snapshot_t* s = w->newer.graph;
+  uint32_t node = w->trie.place[place].example;
+  uint32_t length;
+  const uint8_t* raw = hw_string(s, s->name[node], &length);
+  hw_text_quoted(out, raw, length, 200);
+}
+
+/* Timers and promises: whether they wait for something is told by how they
+ * hold what they hold, not by what holds them. */
+static bool is_waiting(const why_t* w) {
+  const hw_snapshot_t* s = w->newer.graph;
+  uint32_t name = s->name[w->trie.place[w->point].example];
+  return name == w->reverse.timeout || name == w->reverse.immediate ||
+         hw_string_is(s, name, "Promise");
+}
+
+static void add_point(why_t* w, hw_text_t* out) {
+  const hw_place_t* p = &w->trie.place[w->point];
+  uint32_t node[SAMPLES];
+  hw_holding_t h;
+  uint32_t payload = find_payload(w);
+  uint32_t asked = is_waiting(w) ? payload : w->point;
+  uint32_t samples = newest(w, asked, node);
+  uint32_t votes = samples > 0 ? agree(w, node, samples, &h) : 0;
+  bool known = votes * 3 >= samples && votes > 0 && h.anchor != HW_ANCHOR_NONE;
+  hw_text_format(out,
+                 ",\"count\":[%" PRIu32 ",%" PRIu32 "],\"retained\":[%" PRIu64
+                 ",%" PRIu64 "],\"item\":",
+                 p->count[0], p->count[1], p->bytes[0], p->bytes[1]);
+  add_class(w, w->point, out);
+  hw_text_format(out,
+                 ",\"itemType\":\"%s\",\"class\":", hw_node_kind_name(p->kind));
+  add_class(w, payload, out);
+  hw_text_format(
+      out, ",\"samples\":%" PRIu32 ",\"agree\":%" PRIu32 ",\"kind\":\"%s\"",
+      samples, votes, hw_cause_kind_name(known ? h.kind : HW_CAUSE_UNKNOWN));
+  if (!known) return;
+  hw_text_string(out, ",\"heldBy\":\"");
+  hw_holding_phrase(&w->reverse, &h, out);
+  hw_text_string(out, "\",\"anchor\":");
+  hw_holding_anchor(&w->reverse, &h, out);
+  hw_text_string(out, ",\"path\":");
+  hw_holding_path(&w->reverse, &h, out);
+}
+
+static int lay_older(why_t* w, const char* path,
+                     const hw_run_options_t* options, hw_failure_t* failure) {
+  hw_opened_t older;
+  hw_reverse_t names;
+  memset(&names, 0, sizeof(names));
+  failure->file = 0;
+  int status = hw_opened_open(path, HW_WANT_DOMINATORS | HW_WANT_NAMES, options,
+                              &older, failure);
+  if (status == 0) status = hw_progress(older.graph, "laying trees out", 0);
+  if (status == 0) status = hw_reverse_build(older.graph, &names);
+  if (status == 0) status = hw_trie_add(&w->trie, &names, 0, NULL);
+  hw_reverse_close(&names);
+  hw_opened_close(&older);
+  return status;
+}
+
+static int lay_newer(why_t* w, const char* path,
+                     const hw_run_options_t* options, hw_failure_t* failure) {
+  failure->file = 1;
+  int status = hw_opened_open(path, HW_WANT_DOMINATORS | HW_WANT_NAMES, options,
+                              &w->newer, failure);
+  const hw_snapshot_t* s = w->newer.graph;
+  if (status == 0) status = hw_progress(s, "laying trees out", 0);
+  if (status == 0) status = hw_reverse_build(s, &w->reverse);
+  if (status == 0) status = hw_search_init(&w->reverse, &w->search);
+  if (status == 0) {
+    w->of_node = malloc((size_t)s->nodes * sizeof(uint32_t));
+    if (w->of_node == NULL) status = HW_ENOMEM;
+  }
+  if (status == 0) status = hw_trie_add(&w->trie, &w->reverse, 1, w->of_node);
+  return status;
+}
+
+int hw_run_why(const char* older, const char* newer,
+               const hw_run_options_t* options, hw_text_t* out,
+               hw_failure_t* failure) {
+  why_t w;
+  memset(&w, 0, sizeof(w));
+  int status = lay_older(&w, older, options, failure);
+  if (status == 0) status = lay_newer(&w, newer, options, failure);
+  if (status == 0) {
+    hw_trie_sum(&w.trie);
+    w.growth = growth_of(&w.trie.place[0]);
+    status = find_point(&w);
+  }
+  if (status == 0) {
+    bool leaks = w.growth >= LEAST_GROWTH && w.point != HW_NONE;
+    hw_text_format(out, "{\"leaks\":%s,\"growth\":%" PRId64,
+                   leaks ? "true" : "false", w.growth);
+    if (leaks) add_point(&w, out);
+    hw_text_string(out, "}\n");
+    if (out->failed) status = HW_ENOMEM;
+  }
+  hw_trie_close(&w.trie);
+  hw_search_close(&w.search);
+  hw_reverse_close(&w.reverse);
+  free(w.of_node);
+  hw_opened_close(&w.newer);
+  return status;
+}

@@ -1,0 +1,122 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { execFile } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { after, before, describe, it } = require('node:test')
+const { promisify } = require('node:util')
+const { ask } = require('../../lib/snapshot')
+
+const run = promisify(execFile)
+const MAIN = path.join(__dirname, '..', '..', 'lib', 'cli', 'main.js')
+const FIXTURE = path.join(__dirname, '..', 'fixtures', 'causes.js')
+
+// What each program must be said to have: the cause's kind, the words, and
+// what names it.
+const EXPECTED = {
+  global: ['global', 'global variable `leaked`, which is a `Array`', { name: 'leaked' }],
+  module: ['module', 'module variable `cache` (causes.js), which is a `Map`', { name: 'cache', url: FIXTURE }],
+  closure: ['closure', /^the closure `link` \(causes\.js:\d+\) in module variable `chain` \(causes\.js\)$/,
+    { name: 'chain', url: FIXTURE }],
+  timer: ['timer', /^setInterval with the callback `poll` \(causes\.js:\d+\)$/, {}],
+  listener: ['listener',
+    'listeners of event `tick` on the `EventEmitter` in module variable `bus` (causes.js)', { name: 'bus', url: FIXTURE }],
+  target: ['listener', /^listeners on the `EventTarget` in module variable `target`/, { name: 'target', url: FIXTURE }],
+  promise: ['promise', /^a promise that is not settled, reached from module variable `waiting`/,
+    { name: 'waiting', url: FIXTURE }],
+  async: ['async-context', /^an AsyncLocalStorage's store, kept by a `Timeout`/, {}],
+  static: ['module', /^property `all` of `Session` \(causes\.js:\d+\), which is a `Set`$/, { name: 'all', url: FIXTURE }]
+}
+
+let directory
+
+before(() => { directory = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwatch-retainers-')) })
+after(() => fs.rmSync(directory, { recursive: true, force: true }))
+
+async function snapshotOf (cause) {
+  const file = path.join(directory, `${cause}-a.heapsnapshot`)
+  if (!fs.existsSync(file)) await run(process.execPath, [FIXTURE, cause, path.join(directory, cause)])
+  return file
+}
+
+describe('the cause is named from a snapshot of a program that has it', () => {
+  for (const [cause, [kind, words, anchor]] of Object.entries(EXPECTED)) {
+    it(cause, async () => {
+      const { count, samples, causes } = await ask('retainers', [await snapshotOf(cause)], { target: 'Session' })
+      assert.equal(count, 500)
+      assert.equal(samples, 200)
+      const [first] = causes
+      // The first or last of a list may be held by something else besides.
+      assert.ok(first.samples >= 195, JSON.stringify(causes.map(({ samples, heldBy }) => [samples, heldBy])))
+      assert.equal(first.kind, kind, first.heldBy)
+      if (typeof words === 'string') assert.equal(first.heldBy, words)
+      else assert.match(first.heldBy, words)
+      for (const [key, value] of Object.entries(anchor)) assert.equal(first.anchor[key], value)
+      assert.equal(first.path.at(-1).name, 'Session')
+    })
+  }
+})
+
+describe('why names what grows and what holds it', () => {
+  for (const [cause, [kind, words, anchor]] of Object.entries(EXPECTED)) {
+    it(cause, async () => {
+      const older = await snapshotOf(cause)
+      const why = await ask('why', [older, older.replace('-a.', '-b.')])
+      assert.equal(why.leaks, true)
+      assert.ok(why.growth > 5e5)
+      assert.equal(why.class, 'Session')
+      assert.ok(why.count[1] - why.count[0] >= 2900, why.count.join())
+      assert.equal(why.kind, kind, why.heldBy)
+      if (typeof words === 'string') assert.equal(why.heldBy, words)
+      else assert.match(why.heldBy, words)
+      for (const [key, value] of Object.entries(anchor)) assert.equal(why.anchor[key], value)
+    })
+  }
+
+  it('and that nothing does, of traffic that leaves as much as it found', async () => {
+    const older = await snapshotOf('none')
+    const newer = older.replace('-a.', '-b.')
+    const { classes } = await ask('diff', [older, newer])
+    assert.ok(classes.find(({ name }) => name === 'Session').added >= 390)
+    assert.deepEqual((await ask('why', [older, newer])).leaks, false)
+  })
+
+  it('by its exit code, too', async () => {
+    const older = await snapshotOf('listener')
+    const newer = older.replace('-a.', '-b.')
+    await assert.rejects(run(process.execPath, [MAIN, 'why', older, newer]), {
+      code: 3,
+      stdout: /^3,000 more `onTick` closures with `Session` \([\d.]+ [kM]B\) are held by listeners of event `tick` .* in module variable `bus`/
+    })
+    const { stdout } = await run(process.execPath, [MAIN, 'why', older, older])
+    assert.match(stdout, /^Nothing that a count explains grows/)
+    await assert.rejects(run(process.execPath, [MAIN, 'why', older]), { code: 2 })
+  })
+})
+
+it('a path is a chain of edges from a root to the object', async () => {
+  const file = await snapshotOf('module')
+  const { first } = await ask('retainers', [file], { target: 'Session' })
+  const { count, paths } = await ask('retainers', [file], { target: `@${first.id}` })
+  assert.equal(count, 1)
+  assert.ok(paths.length > 0)
+  for (const { whole, steps } of paths) {
+    assert.ok(whole)
+    assert.equal(steps[0].edge, undefined)
+    assert.equal(steps.at(-1).id, first.id)
+    for (const step of steps.slice(1)) assert.ok(step.edge !== undefined && step.id > 0)
+  }
+  assert.deepEqual(paths.map(({ steps }) => steps.length), paths.map(({ steps }) => steps.length).sort((a, b) => a - b))
+})
+
+it('the command tells it, and that there is no such class', async () => {
+  const file = await snapshotOf('listener')
+  const { stdout } = await run(process.execPath, [MAIN, 'retainers', file, 'Session'])
+  assert.match(stdout, /^500 objects, .*\n\n2?00 of 200 held by listeners of event `tick` .*\[listener\]$/m)
+  assert.match(stdout, /^Shortest path from a root to Session @\d+:$/m)
+  await assert.rejects(run(process.execPath, [MAIN, 'retainers', file, 'Nonsense']),
+    { code: 1, stderr: /the snapshot has no such object or class/ })
+  await assert.rejects(run(process.execPath, [MAIN, 'retainers', file]), { code: 2 })
+})
