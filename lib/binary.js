@@ -29,8 +29,10 @@ function binaryPath ({
 }
 
 // An ELF program names its dynamic loader, and so its C library, in its first
-// page. `process.report` knows too, but takes milliseconds to say it.
+// page. `process.report` knows too, but takes milliseconds to say it. A Node.js
+// that was deleted while it runs, by an upgrade, is taken for the usual one.
 function libcOf (executable) {
+  if (!fs.existsSync(executable)) return 'glibc'
   return read(executable, 4096).head.includes('/ld-musl-') ? 'musl' : 'glibc'
 }
 

@@ -5,14 +5,15 @@ const { performance } = require('node:perf_hooks')
 const { Watch, transfer } = require('./native')
 const { resolveOptions } = require('./options')
 const { youngReserve } = require('./limits')
-const { stopped } = require('./errors')
+const { invalidType, stopped } = require('./errors')
+const { writeTrace } = require('./trace')
 
-// Numbers of one sample, GC event and pressure event in the transfer array.
+// Numbers of one sample and one GC event in the transfer array.
 const SAMPLE_LENGTH = 17
 const GC_LENGTH = 8
 
 // Bits that tell the native side what somebody listens to.
-const LISTEN = { sample: 1, gc: 2, pressure: 4 }
+const LISTEN = { sample: 1, gc: 2, pressure: 4, leak: 8, leakend: 8 }
 
 const GC_TYPES = {
   1: { kind: 'minor', type: 'scavenge' },
@@ -85,21 +86,36 @@ function readPressure (n) {
 // last events before an exit get out.
 const flushes = new Set()
 
+// At an exit there is no later: a listener that throws must not keep the other
+// events from theirs.
 function flushAll () {
-  for (const flush of flushes) flush()
+  const errors = []
+  for (const flush of flushes) {
+    for (let more = true; more;) {
+      try {
+        flush()
+        more = false
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+  }
+  if (errors.length > 0) throw errors[0]
 }
 
 /**
  * Watches the heap of the isolate it is created in (the main thread's, or a
  * Worker's) from construction until `stop()`. Never keeps a process alive.
  *
- * Emits `sample`, `gc` and `pressure`; index.d.ts describes the events, the
+ * Emits `sample`, `gc`, `leak`, `leakend` and `pressure`; index.d.ts describes the events, the
  * options and every method with units and ranges.
  */
 class HeapWatch extends EventEmitter {
   #native
   #listening = 0
   #stopped = false
+  #closeTrace
+  #leaks // those established when the watch was stopped
   // Events fetched and not emitted yet: names and events in turn, from #next.
   #events = []
   #next = 0
@@ -111,7 +127,7 @@ class HeapWatch extends EventEmitter {
   constructor (options) {
     super()
     this.options = resolveOptions(options)
-    const { interval, gcThreshold, history, pressure } = this.options
+    const { interval, gcThreshold, history, pressure, leak } = this.options
     this.#native = new Watch({
       interval,
       gcThreshold,
@@ -121,7 +137,8 @@ class HeapWatch extends EventEmitter {
       memoryLimit: pressure.memoryLimit || 0,
       gcLoad: pressure.gcLoad || 0,
       gcLoadWindow: pressure.gcLoadWindow ?? 10_000,
-      release: pressure.release ?? 1
+      release: pressure.release ?? 1,
+      leak
     }, (sampled) => this.#deliver(sampled))
     if (flushes.size === 0) process.on('exit', flushAll)
     flushes.add(this.#flush)
@@ -176,6 +193,10 @@ class HeapWatch extends EventEmitter {
   #take () {
     const native = this.#native
     const events = this.#events
+    for (let leak = native.takeLeak(); leak; leak = native.takeLeak()) {
+      const { over, ...event } = leak
+      events.push(over ? 'leakend' : 'leak', event)
+    }
     while (native.takePressure()) events.push('pressure', readPressure(transfer))
     for (let count = native.takeGcs(); count > 0; count = native.takeGcs()) {
       for (let i = 0; i < count; i++) events.push('gc', readGc(transfer, i * GC_LENGTH))
@@ -210,11 +231,13 @@ class HeapWatch extends EventEmitter {
   stop () {
     if (this.#stopped) return
     if (this.#listening) this.#take()
+    this.#leaks = this.leaks()
     this.#stopped = true
     this.#native.stop()
     flushes.delete(this.#flush)
     if (flushes.size === 0) process.removeListener('exit', flushAll)
     this.#emitAll()
+    this.#closeTrace?.()
   }
 
   /** Whether the watch has been stopped. */
@@ -233,6 +256,18 @@ class HeapWatch extends EventEmitter {
     const numbers = new Float64Array(count * SAMPLE_LENGTH)
     this.#native.history(numbers)
     return Array.from({ length: count }, (_, i) => readSample(numbers, i * SAMPLE_LENGTH))
+  }
+
+  leaks () {
+    if (this.#stopped) return this.#leaks
+    return this.#native.leaks().map(({ over, ...leak }) => leak)
+  }
+
+  writeTrace (path) {
+    if (this.#stopped) throw stopped('writeTrace')
+    if (typeof path !== 'string' || path === '') throw invalidType('path', path, 'the path of a file to make')
+    this.#closeTrace?.()
+    this.#closeTrace = writeTrace(this, path)
   }
 
   pauses () {

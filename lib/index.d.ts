@@ -22,6 +22,58 @@ export interface PressureOptions {
   release?: number
 }
 
+/**
+ * Thresholds of the leak detector; docs/leaks.md says what each trades. Sizes
+ * are bytes, times milliseconds, shares 0 to 1. The defaults are meant to be
+ * left alone.
+ */
+export interface LeakOptions {
+  /** Highest chance that a rise is chance. Default 0.01. */
+  alpha?: number
+  /** Least growth of the heap, external memory and ArrayBuffers. Default 2 MiB. */
+  minGrowth?: number
+  /** The same as a share of the size, whichever is more. Default 0.02. */
+  minGrowthShare?: number
+  /** Least growth of native memory. */
+  minNativeGrowth?: number
+  minNativeGrowthShare?: number
+  /** Least growth of the number of contexts. Default 8. */
+  minContexts?: number
+  /** Least slope of the last half of the evidence, relative to the first. Default 0.5. */
+  sustained?: number
+  /** How long growth must have been watched. Default 45 000. */
+  evidence?: number
+  /** Once this share of the headroom is used up, `minEvidence` is enough. */
+  headroomShare?: number
+  minEvidence?: number
+  /** How long it must have been watched, as a share of the time left to the limit. */
+  leftShare?: number
+  /** The same as a share of the process's past. */
+  pastShare?: number
+  /** Beyond this time to the limit all of `leftShare` counts, up to `wave`. */
+  distant?: number
+  wave?: number
+  /** How long a suspicion is held before it is a verdict: a share of its evidence, and a time. */
+  holdShare?: number
+  hold?: number
+  /** A suspicion that nothing has borne out for this long is withdrawn. */
+  withdraw?: number
+  fewSteady?: number
+  fewUnsteady?: number
+  fewRetained?: number
+  fallback?: number
+  fallbackHeap?: number
+  fallbackGrowth?: number
+  /** A leak is over when it has grown at less than `endShare` of its rate for this long. */
+  end?: number
+  endShare?: number
+  /** Widths of the finest buckets. */
+  bucket?: number
+  envelope?: number
+  /** Headroom assumed where no limit is known. */
+  assumedHeadroom?: number
+}
+
 export interface WatchOptions {
   /** Milliseconds between samples, an integer from 10 to 3 600 000. Default 1000. */
   interval?: number
@@ -37,6 +89,8 @@ export interface WatchOptions {
   history?: number
   /** When to emit `pressure`, or `false` for never. */
   pressure?: PressureOptions | false
+  /** Thresholds of the leak detector, or `false` to look for no leaks. */
+  leak?: LeakOptions | false
 }
 
 /** One reading of the process. Sizes are bytes, times milliseconds. */
@@ -132,6 +186,37 @@ export interface PressureEvent {
   limit?: number
 }
 
+export type LeakMetric = 'heap' | 'external' | 'arrayBuffers' | 'native' | 'contexts'
+
+/** Steady growth. Sizes are bytes (for `contexts`, contexts), times milliseconds. */
+export interface Leak {
+  metric: LeakMetric
+  /** When the verdict fell, since 1970. */
+  time: number
+  /** When the growth began, as far as the evidence goes, since 1970. */
+  since: number
+  /** From `since` to `time`. */
+  duration: number
+  /** Bytes a second, of late. */
+  rate: number
+  /** 90 % interval of the rate over all of the evidence. */
+  rateLow: number
+  rateHigh: number
+  /** Over `duration`. */
+  growth: number
+  /** 0 to 1. */
+  confidence: number
+  /** Until the limit is reached at this rate; null if there is no limit. */
+  timeToLimit: number | null
+  /** The limit that is nearing; null if there is none. */
+  limit: number | null
+  /** What it rests on, surest first. */
+  basis: 'collections' | 'few-collections' | 'envelope'
+  shape: string
+  /** The points the verdict rests on, oldest first. */
+  evidence: Array<{ time: number, value: number }>
+}
+
 /** Pauses of one kind since the watch began, in milliseconds. */
 export interface Pauses {
   count: number
@@ -180,6 +265,8 @@ export interface Stats {
   unpaired: number
   /** Bytes of native memory this watch has asked for. */
   ownBytes: number
+  /** Whether something is suspected to leak, or established. */
+  suspected: boolean
   /** Episodes of pressure going on. */
   pressure: PressureReason[]
 }
@@ -188,6 +275,10 @@ export interface HeapWatchEvents {
   sample: [sample: Sample]
   gc: [gc: GcEvent]
   pressure: [pressure: PressureEvent]
+  /** Once an episode, when it is established. */
+  leak: [leak: Leak]
+  /** When growth has stopped or memory has come back: the episode's last state. */
+  leakend: [leak: Leak]
 }
 
 /**
@@ -208,8 +299,9 @@ export class HeapWatch extends EventEmitter<HeapWatchEvents> {
   constructor (options?: WatchOptions)
 
   /** The options in force, defaults filled in. */
-  readonly options: Readonly<Required<Omit<WatchOptions, 'pressure'>>> & {
+  readonly options: Readonly<Required<Omit<WatchOptions, 'pressure' | 'leak'>>> & {
     readonly pressure: Readonly<Required<PressureOptions>> | false
+    readonly leak: Readonly<Required<LeakOptions>> | false
   }
 
   /** Whether `stop()` has been called. */
@@ -228,6 +320,17 @@ export class HeapWatch extends EventEmitter<HeapWatchEvents> {
 
   /** The samples kept, oldest first. */
   history (): Sample[]
+
+  /** The leaks that are established now; of a stopped watch, those at its end. */
+  leaks (): Leak[]
+
+  /**
+   * Writes what the watch sees from now on into a new file, as a trace that
+   * `heapwatch replay` reads. Each sample is a synchronous write of some
+   * hundred bytes.
+   * @throws Error of `fs.openSync`, if the file exists or cannot be made
+   */
+  writeTrace (path: string): void
 
   /** GC pauses by kind since the watch began. */
   pauses (): Record<GcKind, Pauses>

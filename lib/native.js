@@ -64,9 +64,6 @@ const binding = load()
 const transfer = new Float64Array(binding.transferLength)
 binding.setup(process, transfer, timeOrigin())
 
-module.exports = {
-  Watch: binding.Watch,
-  analyzeSnapshots: binding.analyzeSnapshots,
-  sampleFields: binding.sampleFields,
-  transfer
-}
+const { Watch, Replay, analyzeSnapshots, sampleFields, leakDefaults } = binding
+
+module.exports = { Watch, Replay, analyzeSnapshots, sampleFields, leakDefaults, transfer }

@@ -2,39 +2,12 @@
 
 // What can be set on a watch: defaults, ranges, and errors that say both.
 
-const { invalidType, outOfRange, unknownOption } = require('./errors')
+const { integer, number, ratioOrFalse } = require('./checks')
+const { invalidType, unknownOption } = require('./errors')
+const { LEAK } = require('./leak-options')
 
 const MAX_MS = 3_600_000
 const MAX_HISTORY = 1_000_000
-
-/** An integer from `min` to `max`. */
-function integer (min, max) {
-  return (name, value) => {
-    const allowed = `an integer from ${min} to ${max}`
-    if (typeof value !== 'number') throw invalidType(name, value, allowed)
-    if (!Number.isInteger(value) || value < min || value > max) throw outOfRange(name, value, allowed)
-    return value
-  }
-}
-
-/** Any number from `min` to `max`. */
-function number (min, max) {
-  return (name, value) => {
-    const allowed = `a number from ${min} to ${max}`
-    if (typeof value !== 'number') throw invalidType(name, value, allowed)
-    if (!(value >= min && value <= max)) throw outOfRange(name, value, allowed)
-    return value
-  }
-}
-
-/** A ratio above 0 and up to 1; false, or 0 for the native side, turns it off. */
-function ratioOrFalse (name, value) {
-  const allowed = 'a number above 0 and up to 1, or false'
-  if (value === false) return false
-  if (typeof value !== 'number') throw invalidType(name, value, allowed)
-  if (!(value > 0 && value <= 1)) throw outOfRange(name, value, allowed)
-  return value
-}
 
 const PRESSURE = {
   heapLimit: { default: 0.85, check: ratioOrFalse },
@@ -44,19 +17,23 @@ const PRESSURE = {
   release: { default: 0.9, check: number(0, 1) }
 }
 
-function pressure (name, value) {
-  if (value === false) return false
-  if (typeof value !== 'object' || value === null) {
-    throw invalidType(name, value, 'an object or false')
+/** An object with the settings of `schema`, or false. */
+function group (schema) {
+  return (name, value) => {
+    if (value === false) return false
+    if (typeof value !== 'object' || value === null) {
+      throw invalidType(name, value, 'an object or false')
+    }
+    return resolve(schema, value, `${name}.`)
   }
-  return resolve(PRESSURE, value, `${name}.`)
 }
 
 const OPTIONS = {
   interval: { default: 1000, check: integer(10, MAX_MS) },
   gcThreshold: { default: 0, check: number(0, MAX_MS) },
   history: { default: 3600, check: integer(1, MAX_HISTORY) },
-  pressure: { default: {}, check: pressure }
+  pressure: { default: {}, check: group(PRESSURE) },
+  leak: { default: {}, check: group(LEAK) }
 }
 
 /** Edits that turn one word into another: insert, delete, replace a letter. */

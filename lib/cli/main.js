@@ -7,6 +7,7 @@
 
 const COMMANDS = [
   'build',
+  'replay',
   'summary',
   'diff',
   'retainers',

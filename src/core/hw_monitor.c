@@ -8,6 +8,17 @@
 #define NS_PER_MS 1e6
 #define NS_PER_S 1e9
 
+/* Collections noted for the detector between two samples. */
+#define COLLECTIONS 256
+
+/* A major collection, or the lowest of the minor ones between two. */
+typedef struct {
+  double time_ms;
+  uint64_t heap_before_bytes;
+  uint64_t heap_after_bytes;
+  bool major;
+} collection_t;
+
 /* What each collection touches comes first and close together: it finds the
  * caches cold. */
 struct hw_monitor_s {
@@ -15,10 +26,14 @@ struct hw_monitor_s {
   uint64_t heap_limit_bytes;
   bool keep_gcs;
   bool keep_pressure;
+  collection_t lowest_minor; /* heap_after_bytes of 0: none */
+  hw_leak_t* leaks;          /* NULL: not looked for */
   hw_pressure_t pressure;
   hw_ring_t gcs;
+  hw_ring_t collections;
   hw_monitor_options_t options;
   hw_ring_t samples;
+  double epoch_ms; /* of uv_hrtime's zero, at the last reading */
   /* Where the interval began that the next sample ends. */
   uint64_t last_ns;
   uint64_t last_busy_ns;
@@ -35,11 +50,16 @@ int hw_monitor_create(hw_monitor_t** monitor,
   hw_monitor_t* m = calloc(1, sizeof(*m));
   if (m == NULL) return HW_ENOMEM;
   int error = hw_ring_init(&m->samples, options->history, sizeof(hw_sample_t));
+  if (error == 0 && options->leak != NULL)
+    error = hw_leak_create(options->leak, &m->leaks);
+  if (error == 0 && options->leak != NULL)
+    error = hw_ring_init(&m->collections, COLLECTIONS, sizeof(collection_t));
   if (error != 0) {
-    free(m);
+    hw_monitor_destroy(m);
     return error;
   }
   m->options = *options;
+  m->options.leak = NULL; /* the caller's */
   m->last_ns = first->time_ns;
   m->heap_limit_bytes = first->heap.heap_limit_bytes;
   hw_counters_init(&m->counters, first->heap.used_heap_bytes);
@@ -52,6 +72,8 @@ void hw_monitor_destroy(hw_monitor_t* monitor) {
   if (monitor == NULL) return;
   hw_ring_close(&monitor->samples);
   hw_ring_close(&monitor->gcs);
+  hw_ring_close(&monitor->collections);
+  hw_leak_destroy(monitor->leaks);
   free(monitor);
 }
 
@@ -74,6 +96,82 @@ void hw_monitor_keep_pressure(hw_monitor_t* monitor, bool keep) {
   monitor->keep_pressure = keep;
 }
 
+/* -- Leaks --------------------------------------------------------------- */
+
+static void note_lowest_minor(hw_monitor_t* monitor) {
+  if (monitor->lowest_minor.heap_after_bytes > 0)
+    hw_ring_push(&monitor->collections, &monitor->lowest_minor);
+  monitor->lowest_minor.heap_after_bytes = 0;
+}
+
+/* Runs inside a GC. */
+static void note_collection(hw_monitor_t* monitor, const hw_gc_event_t* event,
+                            hw_gc_kind_t kind) {
+  const collection_t noted = {
+      .time_ms = (double)(event->start_ns + event->duration_ns) / NS_PER_MS,
+      .heap_before_bytes = event->heap_before_bytes,
+      .heap_after_bytes = event->heap_after_bytes,
+      .major = kind == HW_GC_MAJOR};
+  uint64_t lowest_bytes = monitor->lowest_minor.heap_after_bytes;
+  if (kind == HW_GC_MAJOR) {
+    note_lowest_minor(monitor);
+    hw_ring_push(&monitor->collections, &noted);
+  } else if (kind == HW_GC_MINOR &&
+             (lowest_bytes == 0 || noted.heap_after_bytes < lowest_bytes)) {
+    monitor->lowest_minor = noted;
+  }
+}
+
+/* Tells the detector of what was collected since the last reading, then of
+ * the reading. */
+static void judge_leaks(hw_monitor_t* monitor, const hw_reading_t* reading) {
+  const hw_heap_statistics_t* heap = &reading->heap;
+  double array_buffers = reading->array_buffers_bytes;
+  collection_t noted;
+  note_lowest_minor(monitor);
+  while (hw_ring_shift(&monitor->collections, &noted) == 0)
+    hw_leak_gc(monitor->leaks, noted.time_ms, noted.major,
+               noted.heap_before_bytes, noted.heap_after_bytes);
+  const hw_leak_sample_t sample = {
+      .time_ms = (double)reading->time_ns / NS_PER_MS,
+      .heap_used_bytes = heap->used_heap_bytes,
+      .heap_total_bytes = heap->total_heap_bytes,
+      .physical_heap_bytes = heap->physical_heap_bytes,
+      .rss_bytes =
+          reading->rss_bytes > 0 ? reading->rss_bytes : HW_LEAK_UNKNOWN,
+      .external_bytes = heap->external_bytes,
+      .array_buffers_bytes =
+          array_buffers >= 0 ? (uint64_t)array_buffers : HW_LEAK_UNKNOWN,
+      .native_contexts = heap->native_contexts,
+      .old_limit_bytes = hw_pressure_old_space_limit(&monitor->pressure,
+                                                     heap->heap_limit_bytes),
+      .memory_limit_bytes = reading->memory_limit_bytes};
+  hw_leak_sample(monitor->leaks, &sample);
+}
+
+bool hw_monitor_next_leak(hw_monitor_t* monitor, hw_leak_verdict_t* verdict,
+                          double* epoch_ms) {
+  if (monitor->leaks == NULL || !hw_leak_next(monitor->leaks, verdict))
+    return false;
+  *epoch_ms = monitor->epoch_ms;
+  return true;
+}
+
+bool hw_monitor_leak_pending(const hw_monitor_t* monitor) {
+  return monitor->leaks != NULL && hw_leak_pending(monitor->leaks);
+}
+
+bool hw_monitor_leak_at(const hw_monitor_t* monitor, hw_leak_metric_t metric,
+                        hw_leak_verdict_t* verdict, double* epoch_ms) {
+  if (monitor->leaks == NULL ||
+      hw_leak_current(monitor->leaks, metric, verdict) != 0)
+    return false;
+  *epoch_ms = monitor->epoch_ms;
+  return true;
+}
+
+/* -- What comes in ------------------------------------------------------- */
+
 void hw_monitor_gc(hw_monitor_t* monitor, const hw_gc_event_t* event) {
   hw_gc_kind_t kind = hw_gc_kind(event->type);
   if (kind == HW_GC_KINDS) return;
@@ -81,6 +179,7 @@ void hw_monitor_gc(hw_monitor_t* monitor, const hw_gc_event_t* event) {
   hw_histogram_record(&monitor->pauses[kind], event->duration_ns);
   hw_pressure_gc(&monitor->pressure, event);
   monitor->heap_limit_bytes = event->heap_limit_bytes;
+  if (monitor->leaks != NULL) note_collection(monitor, event, kind);
   if (monitor->keep_gcs &&
       event->duration_ns >= monitor->options.gc_threshold_ns)
     hw_ring_push(&monitor->gcs, event);
@@ -138,6 +237,8 @@ void hw_monitor_append(hw_monitor_t* monitor, const hw_reading_t* reading,
   monitor->heap_limit_bytes = reading->heap.heap_limit_bytes;
   hw_pressure_sample(&monitor->pressure, reading->time_ns, reading->rss_bytes,
                      reading->memory_limit_bytes);
+  monitor->epoch_ms = reading->epoch_ms - (double)reading->time_ns / NS_PER_MS;
+  if (monitor->leaks != NULL) judge_leaks(monitor, reading);
 }
 
 bool hw_monitor_pending(const hw_monitor_t* monitor) {
@@ -174,7 +275,10 @@ void hw_monitor_stats(const hw_monitor_t* monitor, hw_monitor_stats_t* stats) {
       .history = monitor->samples.count,
       .own_bytes = sizeof(*monitor) +
                    monitor->samples.capacity * sizeof(hw_sample_t) +
-                   monitor->gcs.capacity * sizeof(hw_gc_event_t),
+                   monitor->gcs.capacity * sizeof(hw_gc_event_t) +
+                   monitor->collections.capacity * sizeof(collection_t) +
+                   (monitor->leaks != NULL ? hw_leak_own_bytes() : 0),
+      .suspected = monitor->leaks != NULL && hw_leak_suspected(monitor->leaks),
       .old_space_limit_bytes = hw_pressure_old_space_limit(
           &monitor->pressure, monitor->heap_limit_bytes),
   };
@@ -186,5 +290,8 @@ void hw_monitor_finish(hw_monitor_t* monitor) {
   monitor->keep_gcs = false;
   monitor->keep_pressure = false;
   hw_ring_close(&monitor->gcs);
+  hw_ring_close(&monitor->collections);
+  hw_leak_destroy(monitor->leaks);
+  monitor->leaks = NULL;
   hw_ring_trim(&monitor->samples);
 }

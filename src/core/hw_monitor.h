@@ -9,12 +9,17 @@
 #include "hw_gc.h"
 #include "hw_heap.h"
 #include "hw_histogram.h"
+#include "hw_leak.h"
 #include "hw_pressure.h"
 
 /*
  * Everything one watch knows: it is told of collections and of readings, and
  * keeps the series of samples, the pause histograms, the counters, the
  * pressure and the events nobody has fetched yet.
+ *
+ * The leak detector takes its time to judge, so a collection is only noted in
+ * the collector and told to the detector with the next sample. Between two
+ * major collections the lowest of the minor ones says all it wants to know.
  *
  * All calls come from the one thread of the watched isolate. hw_monitor_gc
  * runs inside the garbage collector, and so may interrupt any other call that
@@ -69,6 +74,7 @@ typedef struct {
   size_t gc_capacity;       /* GC events that may wait to be fetched */
   uint64_t gc_threshold_ns; /* shorter pauses do not become events */
   hw_pressure_options_t pressure;
+  const hw_leak_options_t* leak; /* NULL: leaks are not looked for; copied */
 } hw_monitor_options_t;
 
 typedef struct {
@@ -79,6 +85,7 @@ typedef struct {
   size_t pending;   /* GC events waiting to be fetched */
   size_t history;   /* samples kept at present */
   size_t own_bytes; /* memory the monitor has asked for */
+  bool suspected;   /* something may be leaking, or is */
   uint64_t old_space_limit_bytes;     /* at the last reading or major GC */
   bool pressure[HW_PRESSURE_REASONS]; /* episodes going on */
 } hw_monitor_stats_t;
@@ -87,7 +94,8 @@ typedef struct hw_monitor_s hw_monitor_t;
 
 /* Creates a monitor that starts with `first`, a reading that becomes the
  * beginning of the first interval and no sample. Returns 0, HW_EINVAL if a
- * size is 0, or HW_ENOMEM. The caller owns it. */
+ * size is 0 or a leak option makes no sense, or HW_ENOMEM. The caller owns
+ * it. */
 int hw_monitor_create(hw_monitor_t** monitor,
                       const hw_monitor_options_t* options,
                       const hw_reading_t* first);
@@ -117,6 +125,19 @@ void hw_monitor_append(hw_monitor_t* monitor, const hw_reading_t* reading,
  * appended; changes nothing. */
 void hw_monitor_peek(const hw_monitor_t* monitor, const hw_reading_t* reading,
                      hw_sample_t* sample);
+
+/* Moves the next verdict out: a leak, or the end of one. `*epoch_ms` is what
+ * to add to its times for milliseconds since 1970. Returns whether there was
+ * one. Verdicts nobody fetches wait: who asks later is told of the newest. */
+bool hw_monitor_next_leak(hw_monitor_t* monitor, hw_leak_verdict_t* verdict,
+                          double* epoch_ms);
+
+/* Whether a verdict waits. */
+bool hw_monitor_leak_pending(const hw_monitor_t* monitor);
+
+/* The leak of one metric as it stands now. Returns whether there is one. */
+bool hw_monitor_leak_at(const hw_monitor_t* monitor, hw_leak_metric_t metric,
+                        hw_leak_verdict_t* verdict, double* epoch_ms);
 
 /* Whether an event is waiting to be fetched. Safe inside a GC. */
 bool hw_monitor_pending(const hw_monitor_t* monitor);

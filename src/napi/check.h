@@ -2,6 +2,7 @@
 #define HW_NAPI_CHECK_H_
 
 #include <node_api.h>
+#include <stdbool.h>
 
 /*
  * Checks for Node-API calls in functions that JavaScript has called: on a
@@ -14,6 +15,17 @@ void hw_napi_throw_last(napi_env env);
 
 /* Throws the heapwatch error `error`, one of hw_error.h. */
 void hw_napi_throw(napi_env env, int error);
+
+/* The number that is property `name` of `object`. Returns false with an
+ * exception pending if it is none. */
+bool hw_napi_get_number(napi_env env, napi_value object, const char* name,
+                        double* number);
+
+/* Sets a property of `object`. Return false with an exception pending. */
+bool hw_napi_set_number(napi_env env, napi_value object, const char* name,
+                        double number);
+bool hw_napi_set_string(napi_env env, napi_value object, const char* name,
+                        const char* string);
 
 #define HW_NAPI(env, call)     \
   do {                         \

@@ -5,7 +5,6 @@
 
 #include "check.h"
 #include "core/hw_error.h"
-#include "watch.h"
 
 static void on_gc_begin(void* data, uint32_t type, const hw_gc_mark_t* now) {
   hw_environment_t* environment = data;
@@ -17,8 +16,8 @@ static void on_gc_end(void* data, uint32_t type, uint32_t flags,
   hw_environment_t* environment = data;
   hw_gc_event_t event;
   if (hw_gc_end(&environment->pairing, type, flags, now, &event) != 0) return;
-  for (hw_watch_t* w = environment->running; w != NULL; w = w->next)
-    hw_monitor_gc(w->monitor, &event);
+  for (hw_member_t* m = environment->running; m != NULL; m = m->next)
+    hw_monitor_gc(m->monitor, &event);
 }
 
 /* Node.js waits for the removal of the hook, running the loop meanwhile. */
@@ -31,7 +30,7 @@ static void on_cleanup(napi_async_cleanup_hook_handle handle, void* data) {
   hw_environment_t* environment = data;
   environment->exiting = true;
   while (environment->running != NULL)
-    hw_watch_close(environment->running);
+    environment->running->close(environment->running);
   napi_env env = environment->env;
   if (environment->memory_usage != NULL)
     napi_delete_reference(env, environment->memory_usage);
@@ -178,19 +177,19 @@ int hw_environment_usage(hw_environment_t* environment, uint64_t* rss_bytes,
   return 0;
 }
 
-void hw_environment_add(hw_environment_t* environment, hw_watch_t* watch) {
+void hw_environment_add(hw_environment_t* environment, hw_member_t* member) {
   static const hw_v8_gc_hooks_t hooks = {on_gc_begin, on_gc_end};
-  watch->next = environment->running;
-  environment->running = watch;
+  member->next = environment->running;
+  environment->running = member;
   environment->open++;
   hw_v8_add_gc_hooks(environment->v8, &hooks, environment);
 }
 
-void hw_environment_remove(hw_environment_t* environment, hw_watch_t* watch) {
-  hw_watch_t** link = &environment->running;
-  while (*link != watch)
+void hw_environment_remove(hw_environment_t* environment, hw_member_t* member) {
+  hw_member_t** link = &environment->running;
+  while (*link != member)
     link = &(*link)->next;
-  *link = watch->next;
+  *link = member->next;
   if (environment->running == NULL) hw_v8_remove_gc_hooks(environment->v8);
 }
 

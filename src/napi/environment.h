@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "core/hw_gc.h"
+#include "core/hw_monitor.h"
 #include "v8/hw_v8.h"
 
 /*
@@ -21,15 +22,21 @@
  * synchronous hook would let them run while the loop still knows the handles.
  */
 
-typedef struct hw_watch_s hw_watch_t;
+/* What the environment knows of a watch that runs: where to tell of
+ * collections, and how to end it. */
+typedef struct hw_member_s {
+  struct hw_member_s* next;
+  hw_monitor_t* monitor;
+  void (*close)(struct hw_member_s* member);
+} hw_member_t;
 
 typedef struct {
   napi_env env;
   uv_loop_t* loop;
   hw_v8_t* v8;
   hw_gc_pairing_t pairing;
-  hw_watch_t* running; /* list of the watches that are told of GCs */
-  size_t open;         /* watches with handles the loop still knows */
+  hw_member_t* running; /* list of the watches that are told of GCs */
+  size_t open;          /* watches with handles the loop still knows */
   bool exiting;
   napi_async_cleanup_hook_handle cleanup;
 
@@ -63,8 +70,8 @@ int hw_environment_usage(hw_environment_t* environment, uint64_t* rss_bytes,
 
 /* Notes that a watch begins or ceases to be told of GCs, or that the last of
  * its handles has been closed. */
-void hw_environment_add(hw_environment_t* environment, hw_watch_t* watch);
-void hw_environment_remove(hw_environment_t* environment, hw_watch_t* watch);
+void hw_environment_add(hw_environment_t* environment, hw_member_t* member);
+void hw_environment_remove(hw_environment_t* environment, hw_member_t* member);
 void hw_environment_closed(hw_environment_t* environment);
 
 #endif /* HW_NAPI_ENVIRONMENT_H_ */

@@ -12,6 +12,7 @@
 #include "check.h"
 #include "core/hw_monitor.h"
 #include "environment.h"
+#include "leak.h"
 #include "snapshot.h"
 #include "v8/hw_v8.h"
 #include "watch.h"
@@ -70,8 +71,10 @@ static napi_value export_all(napi_env env, napi_value exports) {
   fields = sample_fields(env);
   if (fields == NULL) return NULL;
   HW_NAPI(env, napi_set_named_property(env, exports, "sampleFields", fields));
-  if (!hw_snapshot_define(env, exports)) return NULL;
-  return hw_watch_define(env, exports) ? exports : NULL;
+  return hw_watch_define(env, exports) && hw_napi_leak_define(env, exports) &&
+                 hw_snapshot_define(env, exports)
+             ? exports
+             : NULL;
 }
 
 NAPI_MODULE_INIT() {

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "core/hw_error.h"
+#include "leak.h"
 
 /* GC events kept for a listener while the loop is blocked; 0.6 MB, asked for
  * when the first listener comes. */
@@ -48,12 +49,16 @@ static void drop_callback(hw_watch_t* watch) {
 
 void hw_watch_close(hw_watch_t* watch) {
   if (watch->callback == NULL) return;
-  hw_environment_remove(watch->environment, watch);
+  hw_environment_remove(watch->environment, &watch->member);
   hw_monitor_finish(watch->monitor);
   watch->closing = 2;
   hw_sampler_close(&watch->sampler, on_handle_closed);
   hw_notifier_close(&watch->notifier, on_handle_closed);
   drop_callback(watch);
+}
+
+static void on_environment_end(hw_member_t* member) {
+  hw_watch_close((hw_watch_t*)member);
 }
 
 /* -- Calls from the loop ------------------------------------------------- */
@@ -110,34 +115,28 @@ static int probe_usage(void* data, uint64_t* rss_bytes,
 
 /* -- Construction -------------------------------------------------------- */
 
-static bool get_number(napi_env env, napi_value object, const char* name,
-                       double* number) {
-  napi_value value;
-  if (napi_get_named_property(env, object, name, &value) == napi_ok &&
-      napi_get_value_double(env, value, number) == napi_ok)
-    return true;
-  hw_napi_throw_last(env);
-  return false;
-}
-
 /* JavaScript has checked the ranges and filled in the defaults. */
 static bool get_options(napi_env env, napi_value object,
-                        hw_monitor_options_t* options, uint64_t* interval_ms) {
+                        hw_monitor_options_t* options, hw_leak_options_t* leak,
+                        uint64_t* interval_ms) {
   double interval, threshold, history, window, reserve;
   hw_pressure_options_t* pressure = &options->pressure;
-  if (!get_number(env, object, "interval", &interval) ||
-      !get_number(env, object, "gcThreshold", &threshold) ||
-      !get_number(env, object, "history", &history) ||
-      !get_number(env, object, "youngReserve", &reserve) ||
-      !get_number(env, object, "gcLoadWindow", &window) ||
-      !get_number(env, object, "release", &pressure->release) ||
-      !get_number(env, object, "heapLimit",
-                  &pressure->threshold[HW_PRESSURE_HEAP_LIMIT]) ||
-      !get_number(env, object, "memoryLimit",
-                  &pressure->threshold[HW_PRESSURE_MEMORY_LIMIT]) ||
-      !get_number(env, object, "gcLoad",
-                  &pressure->threshold[HW_PRESSURE_GC_LOAD]))
+  if (!hw_napi_get_number(env, object, "interval", &interval) ||
+      !hw_napi_get_number(env, object, "gcThreshold", &threshold) ||
+      !hw_napi_get_number(env, object, "history", &history) ||
+      !hw_napi_get_number(env, object, "youngReserve", &reserve) ||
+      !hw_napi_get_number(env, object, "gcLoadWindow", &window) ||
+      !hw_napi_get_number(env, object, "release", &pressure->release) ||
+      !hw_napi_get_number(env, object, "heapLimit",
+                          &pressure->threshold[HW_PRESSURE_HEAP_LIMIT]) ||
+      !hw_napi_get_number(env, object, "memoryLimit",
+                          &pressure->threshold[HW_PRESSURE_MEMORY_LIMIT]) ||
+      !hw_napi_get_number(env, object, "gcLoad",
+                          &pressure->threshold[HW_PRESSURE_GC_LOAD]))
     return false;
+  bool wanted;
+  if (!hw_napi_get_leak_options(env, object, leak, &wanted)) return false;
+  options->leak = wanted ? leak : NULL;
   *interval_ms = (uint64_t)interval;
   options->gc_threshold_ns = (uint64_t)(threshold * NS_PER_MS);
   options->history = (size_t)history;
@@ -157,11 +156,13 @@ static hw_watch_t* create(hw_environment_t* environment, napi_value object,
     hw_napi_throw(env, HW_ENOMEM);
     return NULL;
   }
+  watch->member.close = on_environment_end;
   hw_reading_t first = {.time_ns = uv_hrtime()};
   hw_v8_heap_statistics(environment->v8, &first.heap);
   watch->environment = environment;
   watch->closed = true;
   int error = hw_monitor_create(&watch->monitor, options, &first);
+  watch->member.monitor = watch->monitor;
   if (error != 0) {
     free(watch);
     hw_napi_throw(env, error);
@@ -189,7 +190,7 @@ static int start(hw_watch_t* watch, uint64_t interval_ms) {
     watch->environment->open++;
     return error;
   }
-  hw_environment_add(watch->environment, watch);
+  hw_environment_add(watch->environment, &watch->member);
   error = hw_sampler_start(&watch->sampler, interval_ms);
   if (error != 0) hw_watch_close(watch);
   return error;
@@ -202,13 +203,14 @@ napi_value hw_watch_construct(napi_env env, napi_callback_info info) {
   size_t argc = 2;
   napi_value argv[2], self, name;
   hw_monitor_options_t options;
+  hw_leak_options_t leak;
   uint64_t interval_ms;
   HW_NAPI(env, napi_get_cb_info(env, info, &argc, argv, &self, NULL));
   if (environment->exiting || environment->transfer == NULL) {
     hw_napi_throw(env, HW_ESTATE);
     return NULL;
   }
-  if (!get_options(env, argv[0], &options, &interval_ms)) return NULL;
+  if (!get_options(env, argv[0], &options, &leak, &interval_ms)) return NULL;
   HW_NAPI(env,
           napi_create_string_utf8(env, "HEAPWATCH", NAPI_AUTO_LENGTH, &name));
   hw_watch_t* watch = create(environment, self, &options);

@@ -19,19 +19,20 @@
  * strong reference to its callback and so keeps its object alive; stopping
  * drops it.
  */
-struct hw_watch_s {
+typedef struct {
+  hw_member_t member; /* first, so that a member of ours is a watch */
   hw_environment_t* environment;
-  hw_watch_t* next; /* in environment->running */
   hw_monitor_t* monitor;
   hw_sampler_t sampler;
   hw_notifier_t notifier;
   napi_ref callback; /* notify(sampled); NULL once stopped */
   napi_async_context async_context;
   bool wants_samples; /* somebody listens to "sample" */
+  bool wants_leaks;   /* or to "leak" or "leakend" */
   int closing;        /* of sampler and notifier, those not yet closed */
   bool collected;     /* the JavaScript object is gone */
   bool closed;        /* the loop knows none of its handles */
-};
+} hw_watch_t;
 
 /* JavaScript: new Watch(options, notify). */
 napi_value hw_watch_construct(napi_env env, napi_callback_info info);

@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "core/hw_error.h"
+#include "leak.h"
 #include "watch.h"
 
 /*
@@ -14,6 +15,7 @@
 #define LISTEN_SAMPLE 1u
 #define LISTEN_GC 2u
 #define LISTEN_PRESSURE 4u
+#define LISTEN_LEAK 8u
 
 #define NS_PER_MS 1e6
 
@@ -42,6 +44,7 @@ static napi_value js_listen(napi_env env, napi_callback_info info) {
   HW_CHECK(env, hw_monitor_keep_gcs(watch->monitor, bits & LISTEN_GC));
   hw_monitor_keep_pressure(watch->monitor, bits & LISTEN_PRESSURE);
   watch->wants_samples = bits & LISTEN_SAMPLE;
+  watch->wants_leaks = bits & LISTEN_LEAK;
   HW_CHECK(env, hw_notifier_enable(&watch->notifier,
                                    bits & (LISTEN_GC | LISTEN_PRESSURE)));
   return NULL;
@@ -142,24 +145,13 @@ static napi_value js_take_pressure(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* Sets a property of `object` to a number. */
-static bool set_number(napi_env env, napi_value object, const char* name,
-                       double number) {
-  napi_value value;
-  if (napi_create_double(env, number, &value) == napi_ok &&
-      napi_set_named_property(env, object, name, value) == napi_ok)
-    return true;
-  hw_napi_throw_last(env);
-  return false;
-}
-
 /* An object with a number for each name, or NULL with an exception pending. */
 static napi_value numbers(napi_env env, const char* const* names,
                           const double* values, size_t count) {
   napi_value object;
   HW_NAPI(env, napi_create_object(env, &object));
   for (size_t i = 0; i < count; i++) {
-    if (!set_number(env, object, names[i], values[i])) return NULL;
+    if (!hw_napi_set_number(env, object, names[i], values[i])) return NULL;
   }
   return object;
 }
@@ -265,17 +257,56 @@ static napi_value js_stats(napi_env env, napi_callback_info info) {
   napi_value pressure = pressure_names(env, s.pressure);
   if (result == NULL || pressure == NULL) return NULL;
   HW_NAPI(env, napi_set_named_property(env, result, "pressure", pressure));
+  napi_value suspected;
+  HW_NAPI(env, napi_get_boolean(env, s.suspected, &suspected));
+  HW_NAPI(env, napi_set_named_property(env, result, "suspected", suspected));
   return result;
+}
+
+/* takeLeak(): the next verdict as an object, or undefined. */
+static napi_value js_take_leak(napi_env env, napi_callback_info info) {
+  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  hw_leak_verdict_t verdict;
+  double epoch_ms;
+  if (watch == NULL ||
+      !hw_monitor_next_leak(watch->monitor, &verdict, &epoch_ms))
+    return NULL;
+  return hw_napi_leak_object(env, &verdict, epoch_ms);
+}
+
+/* leaks(): the leaks that are established now. */
+static napi_value js_leaks(napi_env env, napi_callback_info info) {
+  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  hw_leak_verdict_t verdict;
+  double epoch_ms;
+  napi_value list;
+  uint32_t length = 0;
+  if (watch == NULL) return NULL;
+  HW_NAPI(env, napi_create_array(env, &list));
+  for (int metric = 0; metric < HW_LEAK_METRICS; metric++) {
+    if (!hw_monitor_leak_at(watch->monitor, metric, &verdict, &epoch_ms))
+      continue;
+    napi_value leak = hw_napi_leak_object(env, &verdict, epoch_ms);
+    if (leak == NULL) return NULL;
+    HW_NAPI(env, napi_set_element(env, list, length++, leak));
+  }
+  return list;
 }
 
 bool hw_watch_define(napi_env env, napi_value exports) {
 #define METHOD(name, function) \
   { name, NULL, function, NULL, NULL, NULL, napi_default_method, NULL }
   static const napi_property_descriptor methods[] = {
-      METHOD("listen", js_listen),    METHOD("stop", js_stop),
-      METHOD("sample", js_sample),    METHOD("history", js_history),
-      METHOD("takeGcs", js_take_gcs), METHOD("takePressure", js_take_pressure),
-      METHOD("pauses", js_pauses),    METHOD("spaces", js_spaces),
+      METHOD("listen", js_listen),
+      METHOD("stop", js_stop),
+      METHOD("sample", js_sample),
+      METHOD("history", js_history),
+      METHOD("takeGcs", js_take_gcs),
+      METHOD("takePressure", js_take_pressure),
+      METHOD("takeLeak", js_take_leak),
+      METHOD("leaks", js_leaks),
+      METHOD("pauses", js_pauses),
+      METHOD("spaces", js_spaces),
       METHOD("stats", js_stats),
   };
 #undef METHOD

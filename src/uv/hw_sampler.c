@@ -22,8 +22,6 @@ int hw_sampler_init(hw_sampler_t* sampler, uv_loop_t* loop,
   sampler->probes = *probes;
   sampler->reading_cb = reading_cb;
   sampler->data = data;
-  sampler->memory_limit_read_ns = uv_hrtime();
-  sampler->memory_limit_bytes = hw_memory_limit();
   return 0;
 }
 
@@ -44,7 +42,8 @@ void hw_sampler_read(hw_sampler_t* sampler, hw_reading_t* reading) {
     reading->rss_bytes = hw_memory_rss();
     reading->array_buffers_bytes = NAN;
   }
-  if (reading->time_ns - sampler->memory_limit_read_ns > MEMORY_LIMIT_AGE_NS) {
+  if (sampler->memory_limit_read_ns == 0 ||
+      reading->time_ns - sampler->memory_limit_read_ns > MEMORY_LIMIT_AGE_NS) {
     sampler->memory_limit_bytes = hw_memory_limit();
     sampler->memory_limit_read_ns = reading->time_ns;
   }

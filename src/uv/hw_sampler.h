@@ -41,7 +41,7 @@ typedef struct {
   uint64_t interval_ns;
   uint64_t due_ns;
   uint64_t memory_limit_bytes;
-  uint64_t memory_limit_read_ns;
+  uint64_t memory_limit_read_ns; /* 0: not yet */
 } hw_sampler_t;
 
 /* Prepares the caller's sampler for `loop`; `data` goes to all functions.

@@ -54,17 +54,21 @@ void hw_v8_destroy(hw_v8_t* bridge) {
   delete bridge;
 }
 
+static void read_sizes(v8::Isolate* isolate, hw_gc_mark_t* mark) {
+  v8::HeapStatistics heap;
+  isolate->GetHeapStatistics(&heap);
+  mark->heap_bytes = heap.used_heap_size();
+  mark->external_bytes = heap.external_memory();
+  mark->heap_limit_bytes = heap.heap_size_limit();
+}
+
 /* The clock is read closest to the collection: last in the prologue, first in
  * the epilogue, so that a pause is V8's and not also ours. */
 static void on_prologue(v8::Isolate* isolate, v8::GCType type,
                         v8::GCCallbackFlags, void* data) {
   hw_v8_t* bridge = static_cast<hw_v8_t*>(data);
-  v8::HeapStatistics heap;
-  isolate->GetHeapStatistics(&heap);
   hw_gc_mark_t mark;
-  mark.heap_bytes = heap.used_heap_size();
-  mark.external_bytes = heap.external_memory();
-  mark.heap_limit_bytes = heap.heap_size_limit();
+  read_sizes(isolate, &mark);
   mark.time_ns = bridge->clock();
   bridge->hooks.begin(bridge->data, static_cast<uint32_t>(type), &mark);
 }
@@ -74,11 +78,7 @@ static void on_epilogue(v8::Isolate* isolate, v8::GCType type,
   hw_v8_t* bridge = static_cast<hw_v8_t*>(data);
   hw_gc_mark_t mark;
   mark.time_ns = bridge->clock();
-  v8::HeapStatistics heap;
-  isolate->GetHeapStatistics(&heap);
-  mark.heap_bytes = heap.used_heap_size();
-  mark.external_bytes = heap.external_memory();
-  mark.heap_limit_bytes = heap.heap_size_limit();
+  read_sizes(isolate, &mark);
   bridge->hooks.end(bridge->data, static_cast<uint32_t>(type),
                     static_cast<uint32_t>(flags), &mark);
 }

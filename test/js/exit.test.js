@@ -195,4 +195,22 @@ describe('a running watch', () => {
       assert.strictEqual(result.stdout, '6')
     })
   }
+
+  it('delivers what waits at the exit although listeners throw, also to other watches', async () => {
+    const result = await runNode(() => {
+      const { writeSync } = require('node:fs')
+      const { watch } = require('heapwatch')
+      watch().on('gc', () => {
+        writeSync(1, 't')
+        throw new Error('meant')
+      })
+      watch().on('gc', () => writeSync(1, 's'))
+      for (let i = 0; i < 5; i++) globalThis.gc()
+    }, { flags: ['--expose-gc'] })
+    assert.strictEqual(result.signal, null)
+    assert.match(result.stderr, /Error: meant/)
+    assert.notStrictEqual(result.code, 0)
+    const [thrown, seen] = ['t', 's'].map((letter) => result.stdout.split(letter).length - 1)
+    assert.ok(seen >= 5 && thrown === seen, result.stdout)
+  })
 })

@@ -61,6 +61,7 @@ describe('watches', () => {
       const drop = () => {
         const watcher = watch({ interval: 10 })
         watcher.on('sample', () => samples++)
+        registry.register(watcher)
         return new WeakRef(watcher)
       }
       const startAndStop = () => {
@@ -76,7 +77,7 @@ describe('watches', () => {
       const collected = await until(() => finalized === 10)
       const alive = dropped.deref() !== undefined
       stop(dropped)
-      const gone = await until(() => dropped.deref() === undefined)
+      const gone = await until(() => finalized === 11)
       console.log(JSON.stringify({ emitted, collected, alive, gone }))
     }, GC)
     assert.deepStrictEqual(result, { emitted: true, collected: true, alive: true, gone: true })

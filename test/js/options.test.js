@@ -62,8 +62,22 @@ test('an unknown option is refused with the nearest known one', () => {
   refused({ intervall: 1000 }, UNKNOWN, /no option "intervall": did you mean "interval"\?/)
   refused({ GCThreshold: 5 }, UNKNOWN, /did you mean "gcThreshold"\?/)
   refused({ pressure: { heaplimit: 0.5 } }, UNKNOWN, /"pressure.heaplimit": did you mean "heapLimit"\?/)
-  refused({ colour: 'red' }, UNKNOWN, /known are interval, gcThreshold, history, pressure/)
+  refused({ colour: 'red' }, UNKNOWN, /known are interval, gcThreshold, history, pressure, leak/)
   refused({ ['x'.repeat(10_000)]: 1 }, UNKNOWN)
+})
+
+test('thresholds of the leak detector are checked, one by one', () => {
+  const watch = heapwatch.watch()
+  const names = Object.keys(watch.options.leak)
+  watch.stop()
+  assert.ok(names.length > 20)
+  for (const name of names) {
+    refused({ leak: { [name]: '1' } }, TYPE, new RegExp(`"leak.${name}"`))
+    for (const value of NEVER_IN_RANGE) refused({ leak: { [name]: value } }, RANGE, new RegExp(`"leak.${name}"`))
+    heapwatch.watch({ leak: { [name]: watch.options.leak[name] } }).stop()
+  }
+  refused({ leak: { minGrowht: 1 } }, UNKNOWN, /did you mean "minGrowth"/)
+  refused({ leak: true }, TYPE, /an object or false/)
 })
 
 test('options that are no object are refused', () => {
@@ -78,7 +92,10 @@ test('a value that is huge to print is cut short in the message', () => {
 
 test('without options the documented defaults are in force', () => {
   const watch = heapwatch.watch()
-  assert.deepStrictEqual(watch.options, {
+  const { leak, ...options } = watch.options
+  assert.strictEqual(leak.alpha, 0.01)
+  assert.strictEqual(leak.minGrowth, 2 * 1024 * 1024)
+  assert.deepStrictEqual(options, {
     interval: 1000,
     gcThreshold: 0,
     history: 3600,
@@ -100,7 +117,8 @@ test('the ends of each range are allowed', () => {
     { interval: 10, gcThreshold: 0, history: 1 },
     { interval: 3_600_000, gcThreshold: 3_600_000, history: 1_000_000 },
     { gcThreshold: 0.001 },
-    { pressure: false }
+    { pressure: false },
+    { leak: false }
   ]) heapwatch.watch(options).stop()
 })
 

@@ -1,7 +1,7 @@
 // Compiled, never run: what TypeScript must accept and what it must refuse.
 
 import heapwatch = require('../..')
-import { watch, HeapWatch, version, type GcEvent, type Sample, type PressureEvent } from '../..'
+import { watch, HeapWatch, version, type GcEvent, type Sample, type PressureEvent, type Leak } from '../..'
 
 const w: HeapWatch = watch({ interval: 500, gcThreshold: 1.5, history: 60 })
 const same: HeapWatch = new heapwatch.HeapWatch({ pressure: { heapLimit: 0.8, gcLoad: false } })
@@ -22,6 +22,17 @@ w.on('gc', (gc) => {
     pressure.used.toFixed()
     return pressure.reason === 'heap-limit'
   })
+
+w.on('leak', (leak) => {
+  const exact: Leak = leak
+  // @ts-expect-error: null without a limit
+  leak.timeToLimit.toFixed()
+  return [exact.rate, exact.evidence[0]?.value]
+}).on('leakend', (leak: Leak) => leak.metric === 'heap')
+const leaks: Leak[] = w.leaks()
+w.writeTrace('trace.jsonl')
+watch({ leak: false }).stop()
+watch({ leak: { minGrowth: 1e6 } }).stop()
 
 const major: number = w.pauses().major.p99
 const spaces: string[] = w.spaces().map((space) => space.name)
@@ -46,4 +57,4 @@ w.on('samples', () => {})
 // @ts-expect-error: wrong listener
 w.on('sample', (sample: GcEvent) => sample)
 
-export { same, never, text, major, spaces, used, dropped, threshold, stopped }
+export { leaks, same, never, text, major, spaces, used, dropped, threshold, stopped }

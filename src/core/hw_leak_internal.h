@@ -1,0 +1,86 @@
+#ifndef HW_LEAK_INTERNAL_H_
+#define HW_LEAK_INTERNAL_H_
+
+#include "hw_leak.h"
+#include "hw_series.h"
+
+/*
+ * The inside of a detector, shared by hw_leak.c (what comes in) and
+ * hw_leak_judge.c (what it means).
+ */
+
+#define HW_LEAK_GAPS 8
+
+/* A size that a cycle or a sample may not have told. */
+typedef struct {
+  bool known;
+  double t;
+  double v;
+} hw_leak_low_t;
+
+/* Where a window's points come from. */
+typedef enum {
+  HW_LEAK_CYCLES,   /* the lowest from one major collection to the next */
+  HW_LEAK_ENVELOPE, /* the lowest of each few seconds */
+  HW_LEAK_SOURCES
+} hw_leak_source_t;
+
+/* One metric: its signal and its episode. */
+typedef struct {
+  hw_series_t series[HW_LEAK_SOURCES];
+  hw_leak_low_t low; /* the lowest since the last major collection */
+  double newest;     /* the newest value */
+  double base;       /* the lowest of the cycle before that collection */
+  double peak;       /* and the newest when it came */
+  hw_leak_state_t state;
+  double floor_ms;       /* points before this belong to an episode over */
+  double suspected_ms;   /* since when */
+  double suspected_span; /* what had been seen by then */
+  double passed_ms;      /* when a window last grew */
+  hw_leak_source_t passed_source; /* which one did */
+  int passed_level;
+  double failed_ms; /* when the same with newer points last didn't */
+  double passed_span;
+  double checked_ms; /* how far growth has been found to go on */
+  hw_leak_source_t source;
+  bool announce;     /* `verdict` waits for hw_leak_next */
+  bool announce_end; /* and `end` */
+  hw_leak_verdict_t verdict;
+  hw_leak_verdict_t end;
+} hw_leak_track_t;
+
+typedef struct {
+  double start_ms; /* the last sign of life before it */
+  double length_ms;
+} hw_leak_gap_t;
+
+struct hw_leak_s {
+  hw_leak_options_t options;
+  hw_leak_track_t tracks[HW_LEAK_METRICS];
+  hw_series_t ceiling; /* native's upper bound; its lower bound is judged */
+  hw_leak_gap_t gaps[HW_LEAK_GAPS]; /* a ring */
+  uint64_t gap_count;
+  bool started;
+  double start_ms;
+  double now_ms;
+  double step_ms; /* a running mean of the time between samples */
+  double sampled_ms;
+  uint32_t late;         /* inputs in a row that were before now */
+  double explained_peak; /* the most heap and external there has been */
+  double rss;            /* newest; negative if unknown */
+  double old_limit;      /* newest; 0 if unknown */
+  double memory_limit;
+  uint32_t turn; /* whose turn it is to be judged */
+  hw_leak_faults_t faults;
+};
+
+/* Ends a metric's episode: back to none, `leakend` to be told, and what was
+ * seen so far is no evidence of the next one. */
+void hw_leak_finish(hw_leak_track_t* track, double now_ms);
+
+/* Judges what has changed, as much as one update may cost: windows that don't
+ * grow cost next to nothing, and of those that have to be looked at pair by
+ * pair one metric's at a time; the rest waits for the next update. */
+void hw_leak_judge(hw_leak_t* detector);
+
+#endif /* HW_LEAK_INTERNAL_H_ */

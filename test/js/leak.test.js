@@ -1,0 +1,131 @@
+'use strict'
+
+const assert = require('node:assert')
+const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const test = require('node:test')
+const zlib = require('node:zlib')
+const { ROOT, runForLines } = require('./helpers/child')
+
+const MB = 1024 * 1024
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwatch-leak-'))
+test.after(() => fs.rmSync(folder, { recursive: true }))
+
+function replay (...args) {
+  return spawnSync(process.execPath, [path.join(ROOT, 'lib', 'cli', 'main.js'), 'replay', ...args], { encoding: 'utf8' })
+}
+
+// Half a megabyte a second stays, ten come and go; a heap of 128 MB.
+test('a heap that leaks is announced with default options, well before its limit', async () => {
+  const trace = path.join(folder, 'leak.jsonl')
+  const lines = await runForLines((trace) => {
+    const heapwatch = require('heapwatch')
+    const watch = heapwatch.watch()
+    watch.writeTrace(trace)
+    const start = Date.now()
+    const kept = []
+    const timer = setInterval(() => {
+      for (let i = 0; i < 100; i++) {
+        const record = { id: i, text: 'x'.repeat(500) + kept.length, list: new Array(60).fill(i) }
+        if (i % 4 === 0) kept.push(record)
+      }
+    }, 10)
+    const end = () => {
+      clearInterval(timer)
+      const stats = watch.stats()
+      watch.stop()
+      console.log(JSON.stringify({ leaks: watch.leaks(), stats }))
+    }
+    const limit = setTimeout(end, 240_000)
+    watch.on('leak', (leak) => {
+      console.log(JSON.stringify({ ...leak, start, live: watch.stats().heapLive, current: watch.leaks() }))
+      clearTimeout(limit)
+      end()
+    })
+  }, { args: [trace], flags: ['--max-old-space-size=256'] })
+
+  assert.strictEqual(lines.length, 2, 'one event an episode')
+  const [leak, { leaks }] = lines
+  assert.strictEqual(leak.metric, 'heap')
+  assert.strictEqual(leak.limit, 256 * MB)
+  assert.ok(leak.live < leak.limit / 2, `announced at ${leak.live} of ${leak.limit}`)
+  assert.ok(leak.rate > 0.2 * MB && leak.rate < 20 * MB, `the rate is ${leak.rate}`)
+  assert.ok(leak.rateLow <= leak.rateHigh)
+  assert.ok(leak.confidence > 0 && leak.confidence <= 1)
+  assert.ok(leak.timeToLimit > 0)
+  assert.ok(leak.since >= leak.start - 5000 && leak.time > leak.since)
+  assert.ok(leak.evidence.length >= 3)
+  assert.ok(leak.evidence.every((point) => point.time >= leak.start - 5000 && point.value > 0))
+  assert.strictEqual(leak.current.length, 1)
+  assert.strictEqual(leaks[0].metric, 'heap', 'leaks() answers after stop()')
+
+  // The trace that the watch wrote gives the same verdict again.
+  const again = replay(trace, '--json')
+  assert.strictEqual(again.status, 0, again.stderr)
+  assert.strictEqual(again.stderr, '')
+  const verdicts = again.stdout.trim().split('\n').map((line) => JSON.parse(line))
+  assert.strictEqual(verdicts[0].event, 'leak')
+  assert.strictEqual(verdicts[0].metric, 'heap')
+  assert.ok(Math.abs(verdicts[0].rate / leak.rate - 1) < 0.05)
+})
+
+test('leak: false looks for no leaks and has no detector', async () => {
+  const [stats, leaks] = await runForLines(() => {
+    const { watch } = require('heapwatch')
+    const [without, withOne] = [watch({ leak: false }), watch()]
+    console.log(JSON.stringify([without.stats().ownBytes, withOne.stats().ownBytes]))
+    console.log(JSON.stringify(without.leaks()))
+  })
+  assert.ok(stats[0] + 100_000 < stats[1])
+  assert.deepStrictEqual(leaks, [])
+})
+
+test('HEAPWATCH_TRACE writes a trace, and a path that cannot be written is one warning', async () => {
+  const program = () => {
+    const { watch } = require('heapwatch')
+    process.on('warning', (warning) => console.log(JSON.stringify(warning.message)))
+    for (const w of [watch({ interval: 10 }), watch({ interval: 10 })]) setTimeout(() => w.stop(), 300)
+  }
+  const env = { HEAPWATCH_TRACE: path.join(folder, '%p-%t.jsonl') }
+  assert.deepStrictEqual(await runForLines(program, { env }), [])
+  const [name] = fs.readdirSync(folder).filter((file) => /^\d+-0\.jsonl$/.test(file))
+  const records = fs.readFileSync(path.join(folder, name), 'utf8').trim().split('\n').map((line) => JSON.parse(line))
+  assert.strictEqual(records.filter((record) => record.type === 'meta').length, 1)
+  assert.ok(records.filter((record) => record.type === 'sample').length >= 2)
+
+  const warnings = await runForLines(program, { env: { HEAPWATCH_TRACE: '/nonexistent/trace' } })
+  assert.strictEqual(warnings.length, 1)
+  assert.match(warnings[0], /no trace is written: ENOENT/)
+})
+
+test('replay reads gzip and standard input, reports bad lines by number and uses a cut-off file to its end', () => {
+  const lines = Array.from({ length: 50 }, (_, i) =>
+    JSON.stringify({ t: i * 1000, type: 'sample', heapUsed: 1e7, heapTotal: 2e7, rss: 5e7, external: 1e6, arrayBuffers: 0 }))
+  lines[6] = '{"t": oops}'
+  const text = lines.join('\n')
+  const file = path.join(folder, 'bad.jsonl.gz')
+  fs.writeFileSync(file, zlib.gzipSync(text))
+  const whole = replay(file)
+  assert.strictEqual(whole.status, 0)
+  assert.match(whole.stderr, /^line 7: /)
+  assert.strictEqual(whole.stdout, 'no leak\n')
+  fs.writeFileSync(file, zlib.gzipSync(text).subarray(0, 100))
+  const cut = replay(file)
+  assert.strictEqual(cut.status, 0)
+  assert.match(cut.stderr, /the compressed data ends early/)
+  const piped = spawnSync(process.execPath, [path.join(ROOT, 'lib', 'cli', 'main.js'), 'replay', '-'], { input: text, encoding: 'utf8' })
+  assert.strictEqual(piped.status, 0)
+  assert.match(piped.stderr, /^line 7: /)
+})
+
+test('replay of what cannot be read, and wrong options, are clear errors', () => {
+  const missing = replay(path.join(folder, 'nothing'))
+  assert.strictEqual(missing.status, 1)
+  assert.match(missing.stderr, /ENOENT.*nothing/)
+  assert.strictEqual(replay().status, 2)
+  assert.strictEqual(replay('a', 'b').status, 2)
+  assert.strictEqual(replay('--nonsense').status, 2)
+  assert.strictEqual(replay('--help').status, 0)
+})
