@@ -3,7 +3,7 @@
  * a graph or an error whose offset lies within it, and every question must be
  * answered without a byte read or written out of place.
  *
- * `make -C test/c fuzz SECONDS=300`
+ * `make -C test/c fuzz_snapshot SECONDS=300`
  */
 
 #include <stdlib.h>
