@@ -61,17 +61,16 @@ test('a heap that leaks is announced with default options, well before its limit
   assert.ok(leak.since >= leak.start - 5000 && leak.time > leak.since)
   assert.ok(leak.evidence.length >= 3)
   assert.ok(leak.evidence.every((point) => point.time >= leak.start - 5000 && point.value > 0))
-  assert.strictEqual(leak.current.length, 1)
+  assert.ok(leak.current.some(({ metric }) => metric === 'heap'))
   assert.strictEqual(leaks[0].metric, 'heap', 'leaks() answers after stop()')
 
   // The trace that the watch wrote gives the same verdict again.
   const again = replay(trace, '--json')
   assert.strictEqual(again.status, 0, again.stderr)
   assert.strictEqual(again.stderr, '')
-  const verdicts = again.stdout.trim().split('\n').map((line) => JSON.parse(line))
-  assert.strictEqual(verdicts[0].event, 'leak')
-  assert.strictEqual(verdicts[0].metric, 'heap')
-  assert.ok(Math.abs(verdicts[0].rate / leak.rate - 1) < 0.05)
+  const verdict = again.stdout.trim().split('\n').map((line) => JSON.parse(line))
+    .find(({ event, metric }) => event === 'leak' && metric === 'heap')
+  assert.ok(Math.abs(verdict.rate / leak.rate - 1) < 0.05)
 })
 
 test('leak: false looks for no leaks and has no detector', async () => {
