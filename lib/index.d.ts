@@ -41,7 +41,7 @@ export interface LeakOptions {
   minContexts?: number
   /** Least slope of the last half of the evidence, relative to the first. Default 0.5. */
   sustained?: number
-  /** How long growth must have been watched. Default 45 000. */
+  /** How long growth must have been watched. Default 48 000. */
   evidence?: number
   /** Once this share of the headroom is used up, `minEvidence` is enough. */
   headroomShare?: number

@@ -83,7 +83,7 @@ typedef struct {
    * found sooner; slow warm-ups too. */
   double min_growth_bytes;
   double min_growth_share;
-  /* The same for native, whose noise is the allocator's (8 MiB, 0.05). */
+  /* The same for native, whose noise is the allocator's (16 MiB, 0.15). */
   double min_native_bytes;
   double min_native_share;
   /* Least growth of contexts, in contexts (8). */
