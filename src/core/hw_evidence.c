@@ -130,6 +130,22 @@ void hw_evidence_assess(const hw_evidence_rule_t* rule,
   evidence->finding = hw_evidence_find(rule, points, count, evidence);
 }
 
+int hw_evidence_merge(const hw_point_t* points, int count, double ratio,
+                      hw_point_t* merged) {
+  int left = 0;
+  double gap = 0;
+  for (int i = 0; i < count; i++) {
+    double now = i > 0 ? points[i].t - merged[left - 1].t : 0;
+    if (i > 0 && now < gap / ratio) {
+      merged[left - 1].v = fmin(merged[left - 1].v, points[i].v);
+    } else {
+      merged[left++] = points[i];
+      gap = now;
+    }
+  }
+  return left;
+}
+
 static double hw_evidence_rate(const hw_point_t* from, const hw_point_t* to) {
   return to->t > from->t ? (to->v - from->v) / (to->t - from->t) : 0;
 }

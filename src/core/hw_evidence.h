@@ -62,6 +62,13 @@ typedef struct {
   double min_retained; /* least share of what had come that stayed */
 } hw_evidence_few_t;
 
+/* Makes one point of those that came together: that followed the first of them
+ * in less than 1 / `ratio` of the time for which it had let wait. It has the
+ * first's time and the lowest value. Returns how many points are left in
+ * `merged`, which has room for `count`. */
+int hw_evidence_merge(const hw_point_t* points, int count, double ratio,
+                      hw_point_t* merged);
+
 /* Judges from 3 points on. `retained` is the share of the growth since the last
  * point but one that was still there at the last. */
 void hw_evidence_assess_few(const hw_evidence_few_t* rule,

@@ -34,23 +34,24 @@ void hw_leak_options_init(hw_leak_options_t* options) {
       .min_native_share = 0.15,
       .min_contexts = 8,
       .sustained = 0.5,
-      .evidence_ms = 48 * HW_LEAK_SECOND,
-      .headroom_share = 0.35,
+      .evidence_ms = 42 * HW_LEAK_SECOND,
+      .headroom_share = 0.3,
       .min_evidence_ms = 15 * HW_LEAK_SECOND,
       .left_share = 0.1,
       .past_share = 0.1,
+      .far_ms = 8 * HW_LEAK_HOUR,
       .distant_ms = 24 * HW_LEAK_HOUR,
       .wave_ms = 36 * HW_LEAK_HOUR,
-      .hold_share = 0.2,
+      .hold_share = 0.1,
       .hold_ms = 8 * HW_LEAK_SECOND,
       .withdraw_ms = 12 * HW_LEAK_SECOND,
       .few_steady = 0.75,
       .few_unsteady = 3,
-      .few_retained = 0.15,
-      .fallback_ms = 50 * HW_LEAK_SECOND,
+      .few_retained = 0.06,
+      .fallback_ms = 40 * HW_LEAK_SECOND,
       .fallback_heap_ms = 5 * HW_LEAK_MINUTE,
       .fallback_growth = 2,
-      .fallback_retained = 0.9,
+      .fallback_retained = 0.8,
       .end_ms = 30 * HW_LEAK_SECOND,
       .end_share = 0.2,
       .bucket_ms = HW_LEAK_SECOND,
@@ -71,16 +72,27 @@ static bool hw_leak_options_valid(const hw_leak_options_t* o) {
   const double shares[] = {o->min_growth_share, o->min_native_share,
                            o->headroom_share,   o->left_share,
                            o->past_share,       o->end_share};
-  const double sizes[] = {o->min_growth_bytes,  o->min_native_bytes,
-                          o->min_contexts,      o->evidence_ms,
-                          o->min_evidence_ms,   o->distant_ms,
-                          o->wave_ms,           o->hold_share,
-                          o->hold_ms,           o->withdraw_ms,
-                          o->fallback_ms,       o->end_ms,
-                          o->sustained,         o->few_steady,
-                          o->few_unsteady,      o->few_retained,
-                          o->fallback_growth,   o->fallback_heap_ms,
-                          o->fallback_retained, o->assumed_headroom_bytes};
+  const double sizes[] = {o->min_growth_bytes,
+                          o->min_native_bytes,
+                          o->min_contexts,
+                          o->evidence_ms,
+                          o->min_evidence_ms,
+                          o->distant_ms,
+                          o->wave_ms,
+                          o->hold_share,
+                          o->hold_ms,
+                          o->withdraw_ms,
+                          o->fallback_ms,
+                          o->end_ms,
+                          o->sustained,
+                          o->few_steady,
+                          o->few_unsteady,
+                          o->few_retained,
+                          o->fallback_growth,
+                          o->fallback_heap_ms,
+                          o->fallback_retained,
+                          o->assumed_headroom_bytes,
+                          o->far_ms};
   for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
     if (!hw_leak_is_share(shares[i])) return false;
   }
@@ -99,7 +111,7 @@ void hw_leak_finish(hw_leak_track_t* track, double now_ms) {
   track->end.over = true;
   track->end.time_ms = now_ms;
   track->end.duration_ms = now_ms - track->end.since_ms;
-  track->announce_end = true;
+  track->announce_end = HW_LEAK_ALL_HEARERS;
   track->state = HW_LEAK_NONE;
   track->floor_ms = now_ms;
 }
@@ -168,6 +180,9 @@ static bool hw_leak_advance(hw_leak_t* detector, double* time_ms) {
   if (!detector->started) {
     detector->started = true;
     detector->start_ms = *time_ms;
+    detector->major_ms = *time_ms;
+    detector->major_gap_ms = 0;
+    detector->majors = 0;
     detector->sampled_ms = *time_ms;
     detector->now_ms = *time_ms;
   }
@@ -205,15 +220,29 @@ static void hw_leak_take(hw_leak_t* detector, hw_leak_metric_t metric,
   /* Few collections mean more the longer they stand alone: look again. */
   hw_series_t* cycles = &track->series[HW_LEAK_CYCLES];
   if ((envelope->changed & 1) != 0 &&
-      cycles->points < detector->options.min_points) {
+      detector->majors < detector->options.min_points) {
     cycles->changed |= 1;
   }
 }
 
-static void hw_leak_end_cycle(hw_leak_track_t* track) {
-  track->base = track->low.v;
-  track->peak = track->newest;
+static void hw_leak_end_cycle(hw_leak_track_t* track, bool together) {
+  if (!together) {
+    track->base = track->low.v;
+    track->peak = track->newest;
+  }
   track->low.known = false;
+}
+
+/* Whether a major collection belongs to the one before: V8 collects an idle
+ * process two or three times within seconds, and then not for minutes. What
+ * the later ones leave has outlived nothing but seconds. */
+static bool hw_leak_together(hw_leak_t* detector, double time_ms) {
+  double gap = time_ms - detector->major_ms;
+  if (gap < detector->major_gap_ms / HW_LEAK_TOGETHER) return true;
+  detector->major_ms = time_ms;
+  detector->major_gap_ms = gap;
+  detector->majors++;
+  return false;
 }
 
 void hw_leak_gc(hw_leak_t* detector, double time_ms, bool major,
@@ -228,7 +257,8 @@ void hw_leak_gc(hw_leak_t* detector, double time_ms, bool major,
     /* The heap's cycle is at its lowest at once. Others have theirs when it is
      * over, for V8 frees dead buffers only in the time after. */
     if (before >= 0) heap->newest = before;
-    hw_leak_end_cycle(heap);
+    bool together = hw_leak_together(detector, time_ms);
+    hw_leak_end_cycle(heap, together);
     heap->low = (hw_leak_low_t){true, time_ms, live};
     hw_series_push(&heap->series[HW_LEAK_CYCLES], time_ms, live);
     for (int i = HW_LEAK_HEAP + 1; i < HW_LEAK_METRICS; i++) {
@@ -236,7 +266,7 @@ void hw_leak_gc(hw_leak_t* detector, double time_ms, bool major,
       if (!track->low.known) continue;
       hw_series_push(&track->series[HW_LEAK_CYCLES], track->low.t,
                      track->low.v);
-      hw_leak_end_cycle(track);
+      hw_leak_end_cycle(track, together);
     }
     /* Level 0 is judged at each collection, not when its bucket closes, which
      * is at the next one. */
@@ -292,28 +322,31 @@ void hw_leak_sample(hw_leak_t* detector, const hw_leak_sample_t* sample) {
   hw_leak_judge(detector);
 }
 
-bool hw_leak_pending(const hw_leak_t* detector) {
-  bool pending = false;
+bool hw_leak_pending(const hw_leak_t* detector, hw_leak_hearer_t hearer) {
+  uint8_t pending = 0;
   for (int i = 0; i < HW_LEAK_METRICS; i++) {
     const hw_leak_track_t* track = &detector->tracks[i];
-    pending |= track->announce || track->announce_end;
+    pending |= track->announce | track->announce_end;
   }
-  return pending;
+  return (pending & 1u << hearer) != 0;
 }
 
-bool hw_leak_next(hw_leak_t* detector, hw_leak_verdict_t* verdict) {
+bool hw_leak_next(hw_leak_t* detector, hw_leak_hearer_t hearer,
+                  hw_leak_verdict_t* verdict) {
+  const uint8_t bit = (uint8_t)(1u << hearer);
   for (int i = 0; i < HW_LEAK_METRICS; i++) {
     hw_leak_track_t* track = &detector->tracks[i];
+    bool start = (track->announce & bit) != 0;
+    bool end = (track->announce_end & bit) != 0;
     /* An end is told before the start of the next episode, and after that of
      * its own. */
-    if (track->announce_end &&
-        (!track->announce || track->end.time_ms < track->verdict.time_ms)) {
-      track->announce_end = false;
+    if (end && (!start || track->end.time_ms < track->verdict.time_ms)) {
+      track->announce_end &= (uint8_t)~bit;
       *verdict = track->end;
       return true;
     }
-    if (track->announce) {
-      track->announce = false;
+    if (start) {
+      track->announce &= (uint8_t)~bit;
       *verdict = track->verdict;
       return true;
     }

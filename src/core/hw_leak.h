@@ -91,11 +91,11 @@ typedef struct {
   /* Least slope of a window's last half, relative to its first (0.5). Higher:
    * caches that fill are told earlier; leaks that come in bursts are lost. */
   double sustained;
-  /* Patience: growth must have been watched for this long (48 s). Lower: faster
+  /* Patience: growth must have been watched for this long (42 s). Lower: faster
    * verdicts; each warm-up or cache that takes as long to fill is an alarm. */
   double evidence_ms;
   /* But once this share of the headroom at the start of the growth is used up
-   * (0.35), only `min_evidence_ms` (15 s): lower warns earlier of a heap that
+   * (0.3), only `min_evidence_ms` (15 s): lower warns earlier of a heap that
    * fills in a minute, and more often of one that only fills. */
   double headroom_share;
   double min_evidence_ms;
@@ -104,11 +104,15 @@ typedef struct {
    * bursts of a process that has run for long are forgiven. */
   double left_share;
   double past_share;
+  /* Beyond this time to the limit (8 h) `evidence_ms` grows in proportion to
+   * it: what fills slowly looks like a leak for long, and there is time to see.
+   * 0 leaves it as it is. */
+  double far_ms;
   /* Beyond this time to the limit (24 h) all of left_share counts, whatever the
    * past, up to `wave_ms` (36 h): a wave of a day's traffic isn't a leak. */
   double distant_ms;
   double wave_ms;
-  /* A suspicion is held for this share of its evidence (0.2) and at least this
+  /* A suspicion is held for this share of its evidence (0.1) and at least this
    * long (8 s) before it is a verdict. */
   double hold_share;
   double hold_ms;
@@ -118,17 +122,17 @@ typedef struct {
   /* Fewer collections than min_points, down to 3, serve if each is above the
    * last, the last interval rose at between this share (0.75) and this multiple
    * (3) of the rate before, and of what came since the last collection but one
-   * at least this share (0.15) was still there after the last; twice that for
+   * at least this share (0.06) was still there after the last; twice that for
    * each collection fewer still. Wider: more leaks of quiet processes; more
    * caches that fill. */
   double few_steady;
   double few_unsteady;
   double few_retained;
-  /* Without even those, the envelope's evidence must be this long (50 s; 5 min
+  /* Without even those, the envelope's evidence must be this long (40 s; 5 min
    * for heap) and its growth this many times the least (2). Lower: quiet leaks
    * are found earlier; garbage that waits for its collection is taken for one,
    * which in the heap is what every program has. But where of all that came
-   * before the last collection at least this share (0.9) outlived it, there is
+   * before the last collection at least this share (0.8) outlived it, there is
    * next to no garbage, and the heap is trusted like the rest. */
   double fallback_ms;
   double fallback_heap_ms;
@@ -220,13 +224,22 @@ void hw_leak_gc(hw_leak_t* detector, double time_ms, bool major,
 /* Takes a sample. The structure is not kept. */
 void hw_leak_sample(hw_leak_t* detector, const hw_leak_sample_t* sample);
 
-/* Hands out the next verdict not yet handed out, a leak or the end of one.
- * Returns whether there was one. To be called until false after every
- * hw_leak_gc and hw_leak_sample: of each metric only the newest is kept. */
-bool hw_leak_next(hw_leak_t* detector, hw_leak_verdict_t* verdict);
+/* Who is told of verdicts, each of all of them. */
+typedef enum {
+  HW_LEAK_EVENTS, /* JavaScript's listeners, a replay */
+  HW_LEAK_RECORD, /* the recorder */
+  HW_LEAK_HEARERS
+} hw_leak_hearer_t;
+
+/* Hands out the next verdict this hearer has not been told of, a leak or the
+ * end of one. Returns whether there was one. To be called until false after
+ * every hw_leak_gc and hw_leak_sample: of each metric only the newest is kept.
+ */
+bool hw_leak_next(hw_leak_t* detector, hw_leak_hearer_t hearer,
+                  hw_leak_verdict_t* verdict);
 
 /* Whether hw_leak_next has a verdict to hand out. */
-bool hw_leak_pending(const hw_leak_t* detector);
+bool hw_leak_pending(const hw_leak_t* detector, hw_leak_hearer_t hearer);
 
 /* The state of one metric. */
 hw_leak_state_t hw_leak_state(const hw_leak_t* detector,

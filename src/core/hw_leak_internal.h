@@ -10,6 +10,10 @@
  */
 
 #define HW_LEAK_GAPS 8
+/* Major collections are together if the time between them is this many times
+ * shorter than the time before. */
+#define HW_LEAK_TOGETHER 8
+#define HW_LEAK_ALL_HEARERS ((1u << HW_LEAK_HEARERS) - 1)
 
 /* A size that a cycle or a sample may not have told. */
 typedef struct {
@@ -27,11 +31,11 @@ typedef enum {
 
 /* One metric: its signal and its episode. */
 typedef struct {
-  hw_series_t series[HW_LEAK_SOURCES];
   hw_leak_low_t low; /* the lowest since the last major collection */
   double newest;     /* the newest value */
-  double base;       /* the lowest of the cycle before that collection */
-  double peak;       /* and the newest when it came */
+  double base; /* the lowest of the cycle before that collection, or before
+                * those that it came together with */
+  double peak; /* and the newest when it came */
   hw_leak_state_t state;
   double floor_ms;       /* points before this belong to an episode over */
   double suspected_ms;   /* since when */
@@ -43,10 +47,11 @@ typedef struct {
   double passed_span;
   double checked_ms; /* how far growth has been found to go on */
   hw_leak_source_t source;
-  bool announce;     /* `verdict` waits for hw_leak_next */
-  bool announce_end; /* and `end` */
+  uint8_t announce;     /* hearers that `verdict` waits for, a bit each */
+  uint8_t announce_end; /* and `end` */
   hw_leak_verdict_t verdict;
   hw_leak_verdict_t end;
+  hw_series_t series[HW_LEAK_SOURCES];
 } hw_leak_track_t;
 
 typedef struct {
@@ -56,22 +61,26 @@ typedef struct {
 
 struct hw_leak_s {
   hw_leak_options_t options;
-  hw_leak_track_t tracks[HW_LEAK_METRICS];
-  hw_series_t ceiling; /* native's upper bound; its lower bound is judged */
-  hw_leak_gap_t gaps[HW_LEAK_GAPS]; /* a ring */
   uint64_t gap_count;
   bool started;
   double start_ms;
   double now_ms;
   double step_ms; /* a running mean of the time between samples */
   double sampled_ms;
-  uint32_t late;         /* inputs in a row that were before now */
+  double major_ms;     /* the last major collection, or the first of those that
+                        * came together with it */
+  double major_gap_ms; /* and the time from the one before */
+  uint64_t majors;     /* so far, those together counted once */
+  uint32_t late;       /* inputs in a row that were before now */
   double explained_peak; /* the most heap and external there has been */
   double rss;            /* newest; negative if unknown */
   double old_limit;      /* newest; 0 if unknown */
   double memory_limit;
   uint32_t turn; /* whose turn it is to be judged */
   hw_leak_faults_t faults;
+  hw_leak_gap_t gaps[HW_LEAK_GAPS]; /* a ring */
+  hw_series_t ceiling; /* native's upper bound; its lower bound is judged */
+  hw_leak_track_t tracks[HW_LEAK_METRICS];
 };
 
 /* Ends a metric's episode: back to none, `leakend` to be told, and what was

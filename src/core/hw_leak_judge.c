@@ -106,15 +106,16 @@ static bool hw_leak_may_fall_back(const hw_leak_t* detector,
   }
   hw_point_t majors[HW_SERIES_POINTS];
   int count = hw_leak_majors(detector, since, majors);
-  if (count >= HW_LEAK_FEW) return false;
   double retained = hw_leak_retained(&detector->tracks[window->metric]);
   if (window->metric != HW_LEAK_HEAP) {
-    return count < 2 || retained >= 2 * options->few_retained;
+    return count < 2 ||
+           (count < HW_LEAK_FEW && retained >= 2 * options->few_retained);
   }
-  /* The last collection must bear out at least half of the window. */
-  bool clean = count == 2 && retained >= options->fallback_retained &&
-               majors[1].t - since >= hw_leak_active(detector, majors[1].t);
-  return clean || (count < 2 && seen >= options->fallback_heap_ms);
+  if (count < 2) return seen >= options->fallback_heap_ms;
+  /* Collections must bear out the window's first third at least. */
+  double last = majors[count - 1].t;
+  return retained >= options->fallback_retained &&
+         2 * (last - since) >= hw_leak_active(detector, last);
 }
 
 /* What a process has held before, and then let go, is no leak when it comes
@@ -156,7 +157,9 @@ static void hw_leak_assess_few(const hw_leak_t* detector,
   }
 }
 
-/* Native's upper bound must grow as well. */
+/* Native's upper bound must grow as well, and as steadily: what a collection
+ * frees and V8 keeps is a step in it, after which the heap's growth into new
+ * pages is the lower bound's. */
 static bool hw_leak_bounds_agree(const hw_leak_t* detector,
                                  const hw_leak_window_t* window) {
   if (window->metric != HW_LEAK_NATIVE) return true;
@@ -166,9 +169,15 @@ static bool hw_leak_bounds_agree(const hw_leak_t* detector,
                                false, points);
     /* A full ring may have lost the window's beginning. */
     if (count == HW_SERIES_POINTS && level + 1 < HW_SERIES_LEVELS) continue;
-    hw_trend_slope_t slope;
-    return count >= 4 && hw_trend_slope(points, count, 0, 0, &slope) == 0 &&
-           slope.slope >= window->evidence.slope.slope / 2;
+    hw_evidence_rule_t rule = {
+        .alpha = detector->options.alpha,
+        .min_growth = window->min_growth / 2,
+        .sustained = detector->options.sustained,
+    };
+    hw_evidence_t ceiling;
+    hw_evidence_assess(&rule, points, count, &ceiling);
+    return ceiling.finding == HW_EVIDENCE_GROWS &&
+           ceiling.slope.slope >= window->evidence.slope.slope / 2;
   }
   return false;
 }
@@ -231,6 +240,10 @@ static double hw_leak_patience(const hw_leak_t* detector, double left,
   double need = options->evidence_ms;
   need =
       fmax(need, fmin(options->left_share * left, options->past_share * past));
+  if (options->far_ms > 0) {
+    double slow = options->evidence_ms * left / options->far_ms;
+    need = fmax(need, fmin(slow, options->wave_ms));
+  }
   double beyond = options->left_share * (left - options->distant_ms);
   need = fmax(need, fmin(beyond, options->wave_ms));
   /* Waiting is for those who have the time. */
@@ -329,7 +342,7 @@ static void hw_leak_pass(hw_leak_t* detector, const hw_leak_window_t* window) {
   track->source = window->source;
   track->checked_ms = detector->now_ms;
   hw_leak_write(detector, window, &track->verdict);
-  track->announce = true;
+  track->announce = HW_LEAK_ALL_HEARERS;
 }
 
 /* The newest points since `since` at the finest level that holds them all. */
@@ -388,18 +401,24 @@ static bool hw_leak_part(const hw_leak_t* detector, hw_leak_window_t* window,
   int least = (int)(cycles ? detector->options.min_points
                            : detector->options.min_envelope_points);
   int size = part < 3 ? count - count * part / 4 : 8 - part;
+  hw_point_t merged[HW_SERIES_POINTS];
   window->few = part >= 3;
-  /* Who has seen many collections has had many chances to find a few that
-   * rise. */
-  if (window->few && (!cycles || count > 2 * least || size >= least ||
-                      window->metric == HW_LEAK_NATIVE)) {
+  if (window->few) {
+    /* Who has seen many collections has had many chances to find a few that
+     * rise. */
+    if (!cycles || count > 2 * least || size >= least ||
+        window->metric == HW_LEAK_NATIVE) {
+      return false;
+    }
+    count = hw_evidence_merge(all, count, HW_LEAK_TOGETHER, merged);
+    all = merged;
+    /* Three are only enough where there have never been more. */
+    if (size > count) {
+      size = part == HW_LEAK_PARTS - 1 && count == HW_LEAK_FEW ? count : 0;
+    }
+  } else if (size < least) {
     return false;
   }
-  if (window->few && size > count) {
-    /* Three are only enough where there have never been more. */
-    size = part == HW_LEAK_PARTS - 1 && count == HW_LEAK_FEW ? count : 0;
-  }
-  if (!window->few && size < least) return false;
   window->count = size;
   memcpy(window->points, all + count - size, (size_t)size * sizeof *all);
   return size > 0;
@@ -479,10 +498,9 @@ void hw_leak_judge(hw_leak_t* detector) {
     hw_leak_metric_t metric = (hw_leak_metric_t)(turn / HW_LEAK_SOURCES);
     hw_leak_source_t source = (hw_leak_source_t)(turn % HW_LEAK_SOURCES);
     hw_leak_track_t* track = &detector->tracks[metric];
-    bool changed = track->series[source].changed != 0;
+    if (track->series[source].changed == 0) continue;
     bool costly = hw_leak_judge_source(detector, metric, source);
-    if (changed && track->state == HW_LEAK_ESTABLISHED &&
-        track->source == source) {
+    if (track->state == HW_LEAK_ESTABLISHED && track->source == source) {
       hw_leak_follow(detector, metric);
       costly = true;
     }

@@ -73,7 +73,7 @@ static void hw_replay_record(void* context, const hw_trace_record_t* record) {
       break;
   }
   hw_leak_verdict_t verdict;
-  while (hw_leak_next(replay->detector, &verdict)) {
+  while (hw_leak_next(replay->detector, HW_LEAK_EVENTS, &verdict)) {
     replay->handler.verdict(replay->handler.context, &verdict);
   }
 }

@@ -40,12 +40,13 @@ typedef struct {
   double top;
 } hw_series_bucket_t;
 
+/* What each push touches comes first, to share its cache lines. */
 typedef struct {
-  hw_series_bucket_t ring[HW_SERIES_POINTS];
-  uint64_t closed; /* buckets ever put into the ring */
-  int64_t number;  /* of the open bucket */
+  int64_t number; /* of the open bucket */
   hw_series_bucket_t open;
   bool is_open;
+  uint64_t closed; /* buckets ever put into the ring */
+  hw_series_bucket_t ring[HW_SERIES_POINTS];
 } hw_series_level_t;
 
 typedef struct {
