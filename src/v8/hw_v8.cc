@@ -1,13 +1,17 @@
 #include "hw_v8.h"
 
+#include <chrono>
 #include <new>
+#include <thread>
 
 #include <node_version.h>
-#include <v8.h>
+
+#include "hw_v8_bridge.h"
 
 extern "C" {
 #include "core/hw_error.h"
 }
+#include "core/hw_gate.h"
 
 /* The core spells V8's numbers out, because it may not include V8. The name of
  * the second type has changed over the versions, its value has not. */
@@ -25,14 +29,6 @@ static_assert(HW_GC_FLAG_FORCED ==
                   static_cast<unsigned>(v8::kGCCallbackFlagForced),
               "");
 
-struct hw_v8_s {
-  v8::Isolate* isolate;
-  uint64_t (*clock)(void);
-  hw_v8_gc_hooks_t hooks;
-  void* data;
-  bool hooked;
-};
-
 int hw_v8_abi(void) {
   return NODE_MODULE_VERSION;
 }
@@ -44,6 +40,7 @@ int hw_v8_create(hw_v8_t** bridge, uint64_t (*clock)(void)) {
   if (created == nullptr) return HW_ENOMEM;
   created->isolate = isolate;
   created->clock = clock;
+  hw_v8_link_bridge(created);
   *bridge = created;
   return 0;
 }
@@ -51,6 +48,10 @@ int hw_v8_create(hw_v8_t** bridge, uint64_t (*clock)(void)) {
 void hw_v8_destroy(hw_v8_t* bridge) {
   if (bridge == nullptr) return;
   hw_v8_remove_gc_hooks(bridge);
+  hw_v8_remove_near_limit_hook(bridge);
+  hw_v8_sites_stop(bridge);
+  hw_v8_unlink_bridge(bridge);
+  delete[] bridge->texts;
   delete bridge;
 }
 
@@ -62,12 +63,28 @@ static void read_sizes(v8::Isolate* isolate, hw_gc_mark_t* mark) {
   mark->heap_limit_bytes = heap.heap_size_limit();
 }
 
+/* A collection waits at the gate for a fork, which takes milliseconds, and for
+ * other collections before it: longer than this something is wrong with whoever
+ * has closed it. */
+static constexpr auto kGateNap = std::chrono::microseconds(200);
+static constexpr int kGateNaps = 2500;
+
+static void pass_gate(hw_v8_t* bridge) {
+  for (int i = 0; i < kGateNaps; i++) {
+    if (hw_gate_enter(bridge)) return;
+    std::this_thread::sleep_for(kGateNap);
+  }
+  hw_gate_force();
+}
+
 /* The clock is read closest to the collection: last in the prologue, first in
  * the epilogue, so that a pause is V8's and not also ours. */
 static void on_prologue(v8::Isolate* isolate, v8::GCType type,
                         v8::GCCallbackFlags, void* data) {
+  if (hw_gate_in_child()) return;
   hw_v8_t* bridge = static_cast<hw_v8_t*>(data);
   hw_gc_mark_t mark;
+  pass_gate(bridge);
   read_sizes(isolate, &mark);
   mark.time_ns = bridge->clock();
   bridge->hooks.begin(bridge->data, static_cast<uint32_t>(type), &mark);
@@ -75,12 +92,16 @@ static void on_prologue(v8::Isolate* isolate, v8::GCType type,
 
 static void on_epilogue(v8::Isolate* isolate, v8::GCType type,
                         v8::GCCallbackFlags flags, void* data) {
+  if (hw_gate_in_child()) return;
   hw_v8_t* bridge = static_cast<hw_v8_t*>(data);
   hw_gc_mark_t mark;
   mark.time_ns = bridge->clock();
+  for (size_t i = 0; i < bridge->lines; i++)
+    __builtin_prefetch(bridge->line[i], 1);
   read_sizes(isolate, &mark);
   bridge->hooks.end(bridge->data, static_cast<uint32_t>(type),
                     static_cast<uint32_t>(flags), &mark);
+  hw_gate_leave();
 }
 
 void hw_v8_add_gc_hooks(hw_v8_t* bridge, const hw_v8_gc_hooks_t* hooks,
@@ -91,6 +112,12 @@ void hw_v8_add_gc_hooks(hw_v8_t* bridge, const hw_v8_gc_hooks_t* hooks,
   bridge->isolate->AddGCPrologueCallback(on_prologue, bridge);
   bridge->isolate->AddGCEpilogueCallback(on_epilogue, bridge);
   bridge->hooked = true;
+}
+
+void hw_v8_next_lines(hw_v8_t* bridge, const void* const* lines, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    bridge->line[i] = lines[i];
+  bridge->lines = count;
 }
 
 void hw_v8_remove_gc_hooks(hw_v8_t* bridge) {
