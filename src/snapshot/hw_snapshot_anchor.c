@@ -72,6 +72,12 @@ static bool is_own_property(const hw_snapshot_t* s, uint32_t name) {
          hw_string_is(s, name, "constructor");
 }
 
+/* Symbols on the global object are Node's own. */
+static double global_penalty(const hw_snapshot_t* s, uint32_t name) {
+  if (hw_string_starts(s, name, "<symbol ")) return 6;
+  return hw_string_is(s, name, "process") ? 1 : 0;
+}
+
 /* The penalty of the edge from `from` as an anchor; negative if it is none. */
 static double penalty(const hw_reverse_t* r, uint32_t from, uint32_t edge,
                       hw_anchor_t* anchor) {
@@ -80,6 +86,12 @@ static double penalty(const hw_reverse_t* r, uint32_t from, uint32_t edge,
   uint32_t name = hw_name_of(s, from, edge);
   if (kind == HW_EDGE_CONTEXT && hw_is_context(r, from))
     return context_penalty(r, from, anchor);
+  if (s->name[from] == r->cell && name == r->value) {
+    uint32_t record;
+    *anchor = HW_ANCHOR_MODULE;
+    if (hw_export_name(r, from, &record) == HW_NONE) return -1;
+    return file_penalty(s, hw_record_url(r, record));
+  }
   if (kind == HW_EDGE_PROPERTY) {
     *anchor = HW_ANCHOR_STATIC;
     if (hw_node_kind(s, from) == HW_NODE_CLOSURE && !is_own_property(s, name))
@@ -89,7 +101,7 @@ static double penalty(const hw_reverse_t* r, uint32_t from, uint32_t edge,
         hw_node_kind(s, from) == HW_NODE_OBJECT)
       return 0.6;
     *anchor = HW_ANCHOR_GLOBAL;
-    if (hw_is_global(r, from)) return hw_string_is(s, name, "process") ? 1 : 0;
+    if (hw_is_global(r, from)) return global_penalty(s, name);
     *anchor = HW_ANCHOR_TIMER;
     if (name == r->on_timeout || name == r->on_immediate) return 1;
   }
@@ -136,6 +148,19 @@ static void consider(best_t* best, double score, uint32_t entry,
   best->anchor = anchor;
 }
 
+static void forget(hw_search_t* search) {
+  for (uint32_t i = 0; i < search->visited; i++)
+    search->via[search->queue[i]] = 0;
+  search->visited = 0;
+}
+
+/* Variables of modules and globals of the program's own files alone. */
+static bool is_own(const hw_anchor_t anchor, double penalty) {
+  return penalty < 0.5 &&
+         (anchor == HW_ANCHOR_MODULE || anchor == HW_ANCHOR_GLOBAL ||
+          anchor == HW_ANCHOR_STATIC);
+}
+
 static void look(hw_search_t* search, uint32_t start, best_t* best,
                  best_t* weak) {
   const hw_reverse_t* r = search->r;
@@ -155,6 +180,7 @@ static void look(hw_search_t* search, uint32_t start, best_t* best,
       hw_anchor_t anchor = HW_ANCHOR_NONE;
       if (search->via[from] != 0 || is_list_of_timers(r, from, node)) continue;
       double own = penalty(r, from, r->edge[i], &anchor);
+      if (search->own_only && !is_own(anchor, own)) own = -1;
       if (own >= 0) consider(own < WEAK ? best : weak, depth + own, i, anchor);
       if (!is_passed(s, from) || search->visited == s->nodes) continue;
       search->via[from] = i + 1;
@@ -162,6 +188,56 @@ static void look(hw_search_t* search, uint32_t start, best_t* best,
       search->queue[search->visited++] = from;
     }
   }
+}
+
+static bool is_library(const hw_snapshot_t* s, uint32_t url) {
+  return url != HW_NONE && (has_part(s, url, "/node_modules/") ||
+                            hw_string_starts(s, url, "node:"));
+}
+
+/* The script of what an anchor's name stands in, or HW_NONE. */
+static uint32_t anchor_url(const hw_reverse_t* r, hw_anchor_t anchor,
+                           uint32_t from) {
+  if (anchor == HW_ANCHOR_MODULE || anchor == HW_ANCHOR_FUNCTION)
+    return hw_variable_url(r, from);
+  return anchor == HW_ANCHOR_STATIC ? hw_closure_url(r, from) : HW_NONE;
+}
+
+void hw_search_owner(hw_search_t* search, hw_holding_t* h) {
+  const hw_reverse_t* r = search->r;
+  best_t best = {0, 0, HW_ANCHOR_NONE};
+  best_t weak = best;
+  if (h->length == 0 || !is_library(r->s, anchor_url(r, h->anchor, h->from[0])))
+    return;
+  search->own_only = true;
+  look(search, h->from[0], &best, &weak);
+  search->own_only = false;
+  if (best.anchor != HW_ANCHOR_NONE) {
+    h->owner = best.anchor;
+    h->owner_from = r->source[best.entry];
+    h->owner_edge = r->edge[best.entry];
+  }
+  forget(search);
+}
+
+uint32_t hw_holding_variable(const hw_reverse_t* r, const hw_holding_t* h) {
+  for (uint32_t i = h->length; i-- > 1;)
+    if (i + 1 < h->length && hw_is_context(r, h->from[i]) &&
+        hw_edge_kind(r->s->edge[h->edge[i]]) == HW_EDGE_CONTEXT)
+      return i;
+  return HW_NONE;
+}
+
+void hw_holding_shorten(const hw_reverse_t* r, hw_holding_t* h, uint32_t step) {
+  h->length -= step;
+  memmove(h->from, h->from + step, h->length * sizeof(uint32_t));
+  memmove(h->edge, h->edge + step, h->length * sizeof(uint32_t));
+  h->folded = 0;
+  h->anchor = hw_is_module_context(r, h->from[0]) ? HW_ANCHOR_MODULE
+                                                  : HW_ANCHOR_FUNCTION;
+  h->kind = HW_CAUSE_COLLECTION;
+  h->holder = hw_edge_target(r->s->edge[h->edge[0]]);
+  h->special = HW_NONE;
 }
 
 static void add_step(hw_holding_t* h, uint32_t from, uint32_t edge) {
@@ -223,7 +299,10 @@ static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
       own = 1;
       cause = HW_CAUSE_CLOSURE;
     }
-    if (own <= rank) continue;
+    /* A socket's listeners are what holds, not the timer that holds the socket;
+     * otherwise the first of the highest rank. */
+    bool nearer = own == 3 && rank == 4;
+    if (own <= rank && !nearer) continue;
     rank = own;
     h->kind = cause;
     h->special = i;
@@ -251,7 +330,5 @@ void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* h) {
     }
   }
   find_kind(r, h);
-  for (uint32_t i = 0; i < search->visited; i++)
-    search->via[search->queue[i]] = 0;
-  search->visited = 0;
+  forget(search);
 }

@@ -52,8 +52,11 @@ typedef struct {
   uint32_t from[HW_PATH_MAX]; /* the way, from the anchor to the node */
   uint32_t edge[HW_PATH_MAX];
   unsigned length;
-  unsigned folded;  /* edges left out in the middle, after the first half */
-  uint32_t special; /* step of the way that decided the kind */
+  unsigned folded;   /* edges left out in the middle, after the first half */
+  uint32_t special;  /* step of the way that decided the kind */
+  hw_anchor_t owner; /* what of the program's own reaches a library's anchor */
+  uint32_t owner_from;
+  uint32_t owner_edge;
 } hw_holding_t;
 
 /* Room for searches in one graph. */
@@ -63,6 +66,7 @@ typedef struct {
   uint32_t* via;   /* by node: the reverse entry it was reached by, + 1 */
   uint16_t* depth; /* by node */
   uint32_t visited;
+  bool own_only; /* looking for the program's own variables */
 } hw_search_t;
 
 int hw_search_init(const hw_reverse_t* r, hw_search_t* search);
@@ -72,6 +76,18 @@ void hw_search_close(hw_search_t* search);
  * nothing that has a name. */
 void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* holding);
 
+/* The step nearest to the node at which a variable of a function holds
+ * something that is not the node itself, or HW_NONE. */
+uint32_t hw_holding_variable(const hw_reverse_t* r, const hw_holding_t* h);
+
+/* Makes that step the anchor: what many nodes are held by through one and the
+ * same variable is a collection, whatever it is that keeps the function. */
+void hw_holding_shorten(const hw_reverse_t* r, hw_holding_t* h, uint32_t step);
+
+/* Of an anchor within a library, finds the module's variable or global of the
+ * program's own that leads to it, if there is one near. */
+void hw_search_owner(hw_search_t* search, hw_holding_t* h);
+
 /* Appends what holds it, as a phrase that goes after "held by", escaped as
  * within JSON's quotes. */
 void hw_holding_phrase(const hw_reverse_t* r, const hw_holding_t* holding,
@@ -80,6 +96,10 @@ void hw_holding_phrase(const hw_reverse_t* r, const hw_holding_t* holding,
 /* Appends the anchor as a JSON object: `{ kind, name, url, function }`. */
 void hw_holding_anchor(const hw_reverse_t* r, const hw_holding_t* holding,
                        hw_text_t* out);
+
+/* Appends the owner likewise; there must be one. */
+void hw_holding_owner(const hw_reverse_t* r, const hw_holding_t* holding,
+                      hw_text_t* out);
 
 /* Appends the way as a JSON array: the anchor, then an object per step. */
 void hw_holding_path(const hw_reverse_t* r, const hw_holding_t* holding,

@@ -8,6 +8,12 @@
  * its number is at least that of the last one linked, so that the array of
  * parents serves as the forest's ancestors too.
  *
+ * Vertices are taken from the last to the first, and what an array has to say
+ * of those before the present one is not what it says of those after. So two
+ * arrays are two each: predecessor lists before, semidominators after; buckets
+ * before, labels after. (A bucket is empty when its vertex' turn comes: what
+ * was in it lies below one of the vertex' children, and was seen to with that.)
+ *
  * What the root doesn't reach: nodes without a retaining edge from another
  * node count as children of the root, in the order of the file, with all that
  * they reach. Whatever is left after that (cycles that hold themselves, and
@@ -21,11 +27,13 @@ typedef struct {
   uint32_t* number;   /* by ordinal: depth-first number, 0 if not reached */
   uint32_t* order;    /* by number: ordinal */
   uint32_t* ancestor; /* by number: parent, then ancestor in the forest */
-  uint32_t* semi;     /* by number, and the cursor of the search before */
+  /* By number: the cursor of the search; then where in `predecessor` its list
+   * begins, until its turn comes; from then on its semidominator. */
+  uint32_t* semi;
+  /* By number: the first in its bucket, that is whose semidominator it is; from
+   * its turn on its label. */
   uint32_t* label;
   uint32_t* dominator; /* by number; before it is known, next in its bucket */
-  uint32_t* bucket;    /* by number: the first whose semidominator it is */
-  uint32_t* first;     /* predecessors of a number: from first[n] on */
   uint32_t* predecessor;
   uint32_t count;
 } flow_t;
@@ -82,17 +90,24 @@ static int search_all(flow_t* flow) {
   return 0;
 }
 
-/* Predecessor lists by counting sort. A vertex whose parent is the root for
- * want of any other has no list, and is seen to by its parent. */
+/* Whether an edge from number `from` belongs into a list: the parent is every
+ * vertex' predecessor, and in none. */
+static inline bool is_listed(const flow_t* flow, uint32_t from, uint32_t node,
+                             uint32_t e, uint32_t to) {
+  return flow->ancestor[to] != from && hw_edge_retains(flow->s, node, e);
+}
+
+/* Predecessor lists by counting sort. */
 static int list_predecessors(flow_t* flow) {
   const hw_snapshot_t* s = flow->s;
-  uint32_t* first = flow->first;
+  uint32_t* first = flow->semi;
   memset(first, 0, ((size_t)flow->count + 2) * sizeof(uint32_t));
   for (uint32_t i = 1; i <= flow->count; i++) {
     uint32_t node = flow->order[i];
-    for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++)
-      first[flow->number[hw_edge_target(s->edge[e])]] +=
-          hw_edge_retains(s, node, e);
+    for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++) {
+      uint32_t to = flow->number[hw_edge_target(s->edge[e])];
+      first[to] += is_listed(flow, i, node, e, to);
+    }
   }
   uint32_t total = 0;
   for (uint32_t i = 0; i <= flow->count + 1; i++) {
@@ -104,10 +119,10 @@ static int list_predecessors(flow_t* flow) {
   flow->predecessor[total] = 0; /* may be looked at ahead of time */
   for (uint32_t i = 1; i <= flow->count; i++) {
     uint32_t node = flow->order[i];
-    for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++)
-      if (hw_edge_retains(s, node, e))
-        flow->predecessor[--first[flow->number[hw_edge_target(s->edge[e])]]] =
-            i;
+    for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++) {
+      uint32_t to = flow->number[hw_edge_target(s->edge[e])];
+      if (is_listed(flow, i, node, e, to)) flow->predecessor[--first[to]] = i;
+    }
   }
   return 0;
 }
@@ -140,33 +155,40 @@ static uint32_t evaluate(flow_t* flow, uint32_t v, uint32_t linked) {
   return label[v];
 }
 
+/* The least of the semidominators that come with the predecessors of `w`: its
+ * parent, and those in the list from `start` to `end`. */
+static uint32_t find_semidominator(flow_t* flow, uint32_t w, uint32_t start,
+                                   uint32_t end) {
+  uint32_t semi = flow->ancestor[w];
+  for (uint32_t i = start; i < end; i++) {
+    uint32_t v = flow->predecessor[i];
+    uint32_t least = v > w ? flow->semi[evaluate(flow, v, w + 1)] : v;
+    if (least < semi) semi = least;
+  }
+  return semi;
+}
+
 static void find_dominators(flow_t* flow) {
   uint32_t n = flow->count;
-  for (uint32_t i = 0; i <= n; i++) {
-    flow->semi[i] = i;
-    flow->label[i] = i;
-    flow->bucket[i] = 0;
-    flow->dominator[i] = 0;
-  }
+  uint32_t* first = flow->semi;
+  uint32_t* bucket = flow->label;
+  uint32_t end = first[n + 1];
+  memset(bucket, 0, ((size_t)n + 1) * sizeof(uint32_t));
   for (uint32_t w = n; w >= 2; w--) {
     /* What the predecessors of those that come soon lie in. */
-    if (w > 8) __builtin_prefetch(&flow->predecessor[flow->first[w - 8]]);
+    if (w > 8) __builtin_prefetch(&flow->predecessor[first[w - 8]]);
     if (w > 4)
-      __builtin_prefetch(
-          &flow->ancestor[flow->predecessor[flow->first[w - 4]]]);
+      __builtin_prefetch(&flow->ancestor[flow->predecessor[first[w - 4]]]);
     uint32_t parent = flow->ancestor[w];
-    uint32_t semi = w;
-    uint32_t end = flow->first[w + 1];
-    if (flow->first[w] == end) semi = 1;
-    for (uint32_t i = flow->first[w]; i < end; i++) {
-      uint32_t least = flow->semi[evaluate(flow, flow->predecessor[i], w + 1)];
-      if (least < semi) semi = least;
-    }
+    uint32_t start = first[w];
+    uint32_t semi = find_semidominator(flow, w, start, end);
+    end = start;
     flow->semi[w] = semi;
-    flow->dominator[w] = flow->bucket[semi];
-    flow->bucket[semi] = w;
-    uint32_t v = flow->bucket[parent];
-    flow->bucket[parent] = 0;
+    flow->label[w] = w;
+    flow->dominator[w] = bucket[semi];
+    bucket[semi] = w;
+    uint32_t v = bucket[parent];
+    bucket[parent] = 0;
     while (v != 0) {
       uint32_t next = flow->dominator[v];
       uint32_t u = evaluate(flow, v, w);
@@ -201,12 +223,23 @@ static void sum_up(flow_t* flow) {
 static int compute(flow_t* flow) {
   hw_snapshot_t* s = flow->s;
   int status = hw_progress(s, "searching depth first", 0);
+  flow->ancestor[0] = 0; /* asked of what has no number */
   if (status == 0) status = search_all(flow);
   if (status == 0) status = hw_progress(s, "listing predecessors", 0);
   if (status == 0) status = list_predecessors(flow);
   if (status == 0) status = hw_progress(s, "finding dominators", 0);
   if (status != 0) return status;
+  if (flow->count == s->nodes) { /* none is left that has no number */
+    free(flow->number);
+    flow->number = NULL;
+  }
+  size_t bytes = ((size_t)flow->count + 2) * sizeof(uint32_t);
+  flow->label = malloc(bytes);
+  flow->dominator = malloc(bytes);
+  if (flow->label == NULL || flow->dominator == NULL) return HW_ENOMEM;
   find_dominators(flow);
+  free(flow->label);
+  flow->label = NULL;
   free(flow->predecessor);
   flow->predecessor = NULL;
   s->retained = malloc((size_t)s->nodes * sizeof(uint64_t));
@@ -221,20 +254,20 @@ int hw_snapshot_compute_dominators(hw_snapshot_t* s) {
   memset(&flow, 0, sizeof(flow));
   flow.s = s;
   size_t bytes = ((size_t)s->nodes + 2) * sizeof(uint32_t);
-  uint32_t** arrays[] = {&flow.order, &flow.ancestor,  &flow.semi,
-                         &flow.label, &flow.dominator, &flow.bucket,
-                         &flow.first};
-  int status = 0;
   flow.number = calloc(1, bytes);
-  if (flow.number == NULL) status = HW_ENOMEM;
-  for (unsigned i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
-    *arrays[i] = malloc(bytes);
-    if (*arrays[i] == NULL) status = HW_ENOMEM;
-  }
-  if (status == 0) status = compute(&flow);
-  for (unsigned i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
-    free(*arrays[i]);
+  flow.order = malloc(bytes);
+  flow.ancestor = malloc(bytes);
+  flow.semi = malloc(bytes);
+  int status = HW_ENOMEM;
+  if (flow.number != NULL && flow.order != NULL && flow.ancestor != NULL &&
+      flow.semi != NULL)
+    status = compute(&flow);
   free(flow.number);
+  free(flow.order);
+  free(flow.ancestor);
+  free(flow.semi);
+  free(flow.label);
+  free(flow.dominator);
   free(flow.predecessor);
   return status;
 }

@@ -14,8 +14,6 @@
 
 #include "snapshot/hw_snapshot_rows.h"
 
-#define RELEASE_EVERY (1u << 24) /* bytes */
-
 typedef struct {
   unsigned shift;
   uint64_t inverse;
@@ -86,14 +84,10 @@ static bool is_ephemeron(const hw_snapshot_t* s, uint32_t name) {
 }
 
 static int note_ephemeron(hw_snapshot_t* s, uint32_t edge, uint32_t name) {
-  uint32_t count = s->ephemerons;
-  if ((count & (count + 1)) == 0) { /* full at 2^n - 1 */
-    size_t capacity = ((size_t)count + 1) * 2;
-    hw_ephemeron_t* grown =
-        realloc(s->ephemeron, capacity * sizeof(hw_ephemeron_t));
-    if (grown == NULL) return HW_ENOMEM;
-    s->ephemeron = grown;
-  }
+  hw_ephemeron_t* all =
+      hw_room_for_one(s->ephemeron, s->ephemerons, sizeof(hw_ephemeron_t));
+  if (all == NULL) return HW_ENOMEM;
+  s->ephemeron = all;
   s->ephemeron[s->ephemerons].edge = edge;
   s->ephemeron[s->ephemerons].name = name;
   s->ephemerons++;
@@ -174,13 +168,11 @@ int hw_edges_read(hw_json_t* json, hw_snapshot_t* s,
         status = store(json, s, layout, fields, edge, row, row_at,
                        named ? &next_name : &no_name);
     }
-    if (json->at - released >= RELEASE_EVERY && status == 0) {
-      if (s->options.release != NULL)
-        s->options.release(s->options.release_data, released,
-                           json->at - released);
-      released = json->at;
+    if (json->at - released >= HW_RELEASE_EVERY && status == 0) {
+      released = hw_release(s, released, json->at);
       status = hw_progress(s, "reading edges", (double)edge / s->edges);
     }
   }
+  hw_release(s, released, json->at);
   return status;
 }

@@ -186,6 +186,25 @@ static inline int hw_progress(const hw_snapshot_t* s, const char* stage,
              : HW_ECANCELED;
 }
 
+/* Text is let go of in pieces of so many bytes, once it has been read. */
+#define HW_RELEASE_EVERY (UINT64_C(1) << 22)
+
+/* Lets go of the text between two offsets; it may be read again. Returns `to`,
+ * from where on nothing has been let go of. */
+static inline uint64_t hw_release(const hw_snapshot_t* s, uint64_t from,
+                                  uint64_t to) {
+  if (s->options.release != NULL)
+    s->options.release(s->options.release_data, from, to - from);
+  return to;
+}
+
+/* Room for one more in an array of `count`, which grows at 2^n - 1: it, where
+ * it is now, or NULL if there is none, and then it is as before. */
+static inline void* hw_room_for_one(void* array, uint32_t count, size_t size) {
+  if ((count & (count + 1)) != 0) return array;
+  return realloc(array, ((size_t)count + 1) * 2 * size);
+}
+
 /* The parts of hw_snapshot_read. */
 typedef struct {
   unsigned node_fields;

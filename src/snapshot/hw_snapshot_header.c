@@ -3,6 +3,7 @@
  * of it there should be.
  */
 
+#include "snapshot/hw_snapshot_describe.h"
 #include "snapshot/hw_snapshot_graph.h"
 
 typedef struct {
@@ -56,33 +57,20 @@ static int position(const hw_json_t* json, const list_t* fields,
 }
 
 static unsigned node_kind(const hw_json_t* json, hw_json_slice_t name) {
-  static const char* const names[] = {"hidden",
-                                      "array",
-                                      "string",
-                                      "object",
-                                      "code",
-                                      "closure",
-                                      "regexp",
-                                      "number",
-                                      "native",
-                                      "synthetic",
-                                      "concatenated string",
-                                      "sliced string",
-                                      "symbol",
-                                      "bigint",
-                                      "object shape"};
-  for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-    if (hw_json_is(json, name, names[i])) return i;
-  return HW_NODE_OTHER;
+  unsigned kind = 0;
+  while (kind < HW_NODE_OTHER &&
+         !hw_json_is(json, name, hw_node_kind_name(kind)))
+    kind++;
+  return kind;
 }
 
+/* Beyond HW_EDGE_WEAK if there is no such kind. */
 static unsigned edge_kind(const hw_json_t* json, hw_json_slice_t name) {
-  static const char* const names[] = {"context",  "element", "property",
-                                      "internal", "hidden",  "shortcut",
-                                      "weak"};
-  for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-    if (hw_json_is(json, name, names[i])) return i;
-  return 8;
+  unsigned kind = 0;
+  while (kind <= HW_EDGE_WEAK &&
+         !hw_json_is(json, name, hw_edge_kind_name(kind)))
+    kind++;
+  return kind;
 }
 
 typedef struct {
@@ -95,10 +83,8 @@ static int read_meta(hw_json_t* json, meta_t* meta) {
   bool more = true;
   while (status == 0) {
     hw_json_slice_t key;
-    status = hw_json_next(json, '}', &first, &more);
+    status = hw_json_member(json, &first, &more, &key);
     if (status != 0 || !more) break;
-    status = hw_json_key(json, &key);
-    if (status != 0) break;
     if (hw_json_is(json, key, "node_fields"))
       status = read_list(json, &meta->node_fields);
     else if (hw_json_is(json, key, "edge_fields"))
@@ -194,10 +180,8 @@ int hw_header_read(hw_json_t* json, hw_snapshot_t* s, hw_layout_t* layout) {
   bool more = true;
   while (status == 0) {
     hw_json_slice_t key;
-    status = hw_json_next(json, '}', &first, &more);
+    status = hw_json_member(json, &first, &more, &key);
     if (status != 0 || !more) break;
-    status = hw_json_key(json, &key);
-    if (status != 0) break;
     if (hw_json_is(json, key, "meta"))
       status = read_meta(json, &meta);
     else if (hw_json_is(json, key, "node_count"))

@@ -107,10 +107,12 @@ int hw_json_string(hw_json_t* json, hw_json_slice_t* slice) {
   return 0;
 }
 
-int hw_json_key(hw_json_t* json, hw_json_slice_t* slice) {
-  int status = hw_json_string(json, slice);
-  if (status != 0) return status;
-  return hw_json_expect(json, ':', "a colon is missing");
+int hw_json_member(hw_json_t* json, bool* first, bool* more,
+                   hw_json_slice_t* key) {
+  int status = hw_json_next(json, '}', first, more);
+  if (status != 0 || !*more) return status;
+  status = hw_json_string(json, key);
+  return status != 0 ? status : hw_json_expect(json, ':', "a colon is missing");
 }
 
 int hw_json_number(hw_json_t* json, uint64_t* number) {
@@ -165,17 +167,6 @@ int hw_json_skip(hw_json_t* json) {
     }
     if (status != 0) return status;
   } while (depth > 0);
-  return 0;
-}
-
-int hw_json_skip_flat(hw_json_t* json) {
-  int status = hw_json_expect(json, '[', "an array is missing");
-  if (status != 0) return status;
-  const uint8_t* end =
-      memchr(json->text + json->at, ']', json->length - json->at);
-  if (end == NULL)
-    return hw_json_fail(json, json->length, "the file ends within an array");
-  json->at = (uint64_t)(end - json->text) + 1;
   return 0;
 }
 

@@ -47,11 +47,13 @@ int hw_json_expect(hw_json_t* json, char byte, const char* what);
  * false once the bracket has been taken. */
 int hw_json_next(hw_json_t* json, char close, bool* first, bool* more);
 
+/* The same in an object, and takes the member's key and colon; `*key` is set
+ * if there is one more. */
+int hw_json_member(hw_json_t* json, bool* first, bool* more,
+                   hw_json_slice_t* key);
+
 /* Takes a string and checks its escapes. Strings of 4 GB fail. */
 int hw_json_string(hw_json_t* json, hw_json_slice_t* slice);
-
-/* Takes a key and its colon. */
-int hw_json_key(hw_json_t* json, hw_json_slice_t* slice);
 
 /* Takes a whole number from 0 to 2^63 - 1. */
 int hw_json_number(hw_json_t* json, uint64_t* number);
@@ -59,9 +61,6 @@ int hw_json_number(hw_json_t* json, uint64_t* number);
 /* Skips a value of any kind. Inside, only strings and the balance of brackets
  * are checked, without recursion: depth costs nothing. */
 int hw_json_skip(hw_json_t* json);
-
-/* Skips an array that holds no strings and no arrays, at memchr's speed. */
-int hw_json_skip_flat(hw_json_t* json);
 
 /* True if the slice, unescaped as it is, equals `literal`. */
 bool hw_json_is(const hw_json_t* json, hw_json_slice_t slice,

@@ -7,8 +7,6 @@
 
 #include "snapshot/hw_snapshot_rows.h"
 
-#define RELEASE_EVERY (1u << 24) /* bytes */
-
 /* Sizes of 4 GB and more that a snapshot can have: more than all memory that
  * a process can address. Files that claim more are not searched for them. */
 #define LARGE_MAX 4096
@@ -134,11 +132,8 @@ int hw_nodes_read(hw_json_t* json, hw_snapshot_t* s,
       status =
           hw_row_number(json, last && i == layout->node_fields - 1, &row[i]);
     if (status == 0) status = store(json, s, layout, node, row, row_at, &edges);
-    if (json->at - released >= RELEASE_EVERY && status == 0) {
-      if (s->options.release != NULL)
-        s->options.release(s->options.release_data, released,
-                           json->at - released);
-      released = json->at;
+    if (json->at - released >= HW_RELEASE_EVERY && status == 0) {
+      released = hw_release(s, released, json->at);
       status = hw_progress(s, "reading nodes", (double)node / s->nodes);
     }
   }
@@ -146,6 +141,7 @@ int hw_nodes_read(hw_json_t* json, hw_snapshot_t* s,
     status = hw_json_fail(json, json->at,
                           "the nodes have fewer edges than there are");
   if (status == 0) s->first_edge[s->nodes] = (uint32_t)edges;
+  hw_release(s, released, json->at);
   return status;
 }
 

@@ -4,10 +4,11 @@
 
 static int compute(hw_snapshot_t* s, unsigned want) {
   int status = hw_snapshot_compute_shallow(s);
-  if (status == 0 && want & HW_WANT_DISTANCES)
-    status = hw_snapshot_compute_distances(s);
+  /* First what takes most memory while it runs. */
   if (status == 0 && want & HW_WANT_DOMINATORS)
     status = hw_snapshot_compute_dominators(s);
+  if (status == 0 && want & HW_WANT_DISTANCES)
+    status = hw_snapshot_compute_distances(s);
   return status;
 }
 

@@ -3,6 +3,7 @@
  */
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "snapshot/hw_snapshot_anchor.h"
 #include "snapshot/hw_snapshot_describe.h"
@@ -27,6 +28,15 @@ static void add_ticked(const hw_snapshot_t* s, uint32_t string,
   hw_text_string(out, "`");
   add_name(s, string, out);
   hw_text_string(out, "`");
+}
+
+/* "a " or "an ", by the letter: good enough for names of classes. */
+static void add_article(const hw_snapshot_t* s, uint32_t string,
+                        hw_text_t* out) {
+  uint32_t length;
+  const uint8_t* name = hw_string(s, string, &length);
+  bool vowel = length > 0 && memchr("AEIOaeio", name[0], 8) != NULL;
+  hw_text_string(out, vowel ? "an " : "a ");
 }
 
 /* " (name.js)" or " (name.js:12)"; of a URL only what is after the last
@@ -54,44 +64,44 @@ static void add_closure(const hw_reverse_t* r, uint32_t closure,
 }
 
 static uint32_t anchor_name(const hw_reverse_t* r, const hw_holding_t* h) {
-  return hw_name_of(r->s, h->from[0], h->edge[0]);
+  return hw_variable_name(r, h->from[0], h->edge[0]);
 }
 
-static void add_anchor(const hw_reverse_t* r, const hw_holding_t* h,
-                       hw_text_t* out) {
+static void add_named(const hw_reverse_t* r, hw_anchor_t anchor, uint32_t from,
+                      uint32_t edge, hw_text_t* out) {
   const hw_snapshot_t* s = r->s;
   uint32_t function;
-  switch (h->anchor) {
+  switch (anchor) {
     case HW_ANCHOR_MODULE:
       hw_text_string(out, "module variable ");
-      add_ticked(s, anchor_name(r, h), out);
-      add_place(s, hw_context_url(r, h->from[0]), -1, out);
+      add_ticked(s, hw_variable_name(r, from, edge), out);
+      add_place(s, hw_variable_url(r, from), -1, out);
       break;
     case HW_ANCHOR_STATIC:
       hw_text_string(out, "property ");
-      add_ticked(s, anchor_name(r, h), out);
+      add_ticked(s, hw_name_of(s, from, edge), out);
       hw_text_string(out, " of ");
-      add_closure(r, h->from[0], out);
+      add_closure(r, from, out);
       break;
     case HW_ANCHOR_EXPORTS:
       hw_text_string(out, "the exports of a module");
-      function = hw_target_of(s, h->from[0], HW_EDGE_PROPERTY, r->filename);
+      function = hw_target_of(s, from, HW_EDGE_PROPERTY, r->filename);
       if (function != HW_NONE) add_place(s, s->name[function], -1, out);
       break;
     case HW_ANCHOR_GLOBAL:
       hw_text_string(out, "global variable ");
-      add_ticked(s, anchor_name(r, h), out);
+      add_ticked(s, hw_name_of(s, from, edge), out);
       break;
     case HW_ANCHOR_FUNCTION:
-      function = hw_context_function(r, h->from[0]);
+      function = hw_context_function(r, from);
       hw_text_string(out, "variable ");
-      add_ticked(s, anchor_name(r, h), out);
+      add_ticked(s, hw_name_of(s, from, edge), out);
       hw_text_string(out, " of function ");
       if (function != HW_NONE)
         add_ticked(s, function, out);
       else
         hw_text_string(out, "`(anonymous)`");
-      add_place(s, hw_context_url(r, h->from[0]), -1, out);
+      add_place(s, hw_context_url(r, from), -1, out);
       break;
     case HW_ANCHOR_TIMER:
       hw_text_string(out, "a timer");
@@ -105,6 +115,12 @@ static void add_anchor(const hw_reverse_t* r, const hw_holding_t* h,
     default:
       hw_text_string(out, "V8 itself");
   }
+}
+
+static void add_anchor(const hw_reverse_t* r, const hw_holding_t* h,
+                       hw_text_t* out) {
+  add_named(r, h->anchor, h->length > 0 ? h->from[0] : h->holder,
+            h->length > 0 ? h->edge[0] : 0, out);
 }
 
 /* "in" if the anchor's name is that of `node` itself. */
@@ -151,8 +167,8 @@ static void add_timer(const hw_reverse_t* r, const hw_holding_t* h,
   }
 }
 
-void hw_holding_phrase(const hw_reverse_t* r, const hw_holding_t* h,
-                       hw_text_t* out) {
+static void add_holding(const hw_reverse_t* r, const hw_holding_t* h,
+                        hw_text_t* out) {
   const hw_snapshot_t* s = r->s;
   uint32_t special = h->special != HW_NONE ? h->from[h->special] : HW_NONE;
   switch (h->kind) {
@@ -187,10 +203,19 @@ void hw_holding_phrase(const hw_reverse_t* r, const hw_holding_t* h,
       }
       add_anchor(r, h, out);
       if (hw_node_kind(s, h->holder) == HW_NODE_OBJECT) {
-        hw_text_string(out, ", which is a ");
+        hw_text_string(out, ", which is ");
+        add_article(s, s->name[h->holder], out);
         add_ticked(s, s->name[h->holder], out);
       }
   }
+}
+
+void hw_holding_phrase(const hw_reverse_t* r, const hw_holding_t* h,
+                       hw_text_t* out) {
+  add_holding(r, h, out);
+  if (h->owner == HW_ANCHOR_NONE) return;
+  hw_text_string(out, ", reached from ");
+  add_named(r, h->owner, h->owner_from, h->owner_edge, out);
 }
 
 static const char* anchor_kind(hw_anchor_t anchor) {
@@ -215,7 +240,7 @@ void hw_holding_anchor(const hw_reverse_t* r, const hw_holding_t* h,
   hw_text_format(out, "{\"kind\":\"%s\"", anchor_kind(h->anchor));
   if (h->anchor == HW_ANCHOR_MODULE || h->anchor == HW_ANCHOR_FUNCTION) {
     add_string(s, "name", anchor_name(r, h), out);
-    add_string(s, "url", hw_context_url(r, h->from[0]), out);
+    add_string(s, "url", hw_variable_url(r, h->from[0]), out);
     if (h->anchor == HW_ANCHOR_FUNCTION)
       add_string(s, "function", hw_context_function(r, h->from[0]), out);
   } else if (h->anchor == HW_ANCHOR_STATIC) {
@@ -244,6 +269,14 @@ static void add_step(const hw_reverse_t* r, uint32_t node, hw_text_t* out) {
     add_string(s, "url", hw_context_url(r, node), out);
     add_string(s, "function", hw_context_function(r, node), out);
   }
+}
+
+void hw_holding_owner(const hw_reverse_t* r, const hw_holding_t* h,
+                      hw_text_t* out) {
+  hw_holding_t owner = {.anchor = h->owner, .length = 1};
+  owner.from[0] = h->owner_from;
+  owner.edge[0] = h->owner_edge;
+  hw_holding_anchor(r, &owner, out);
 }
 
 void hw_holding_path(const hw_reverse_t* r, const hw_holding_t* h,

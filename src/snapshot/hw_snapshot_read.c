@@ -13,6 +13,25 @@ typedef struct {
   uint64_t snapshot, nodes, edges, locations, strings; /* 0 if not there */
 } parts_t;
 
+/* An array of numbers. A window at a time, or the whole file would be resident.
+ */
+static int skip_flat(hw_json_t* json, const hw_snapshot_t* s) {
+  int status = hw_json_expect(json, '[', "an array is missing");
+  uint64_t released = json->at;
+  while (status == 0) {
+    uint64_t left = json->length - json->at;
+    if (left == 0)
+      return hw_json_fail(json, json->length, "the file ends within an array");
+    uint64_t window = left < HW_RELEASE_EVERY ? left : HW_RELEASE_EVERY;
+    const uint8_t* start = json->text + json->at;
+    const uint8_t* end = memchr(start, ']', window);
+    json->at += end != NULL ? (uint64_t)(end - start) + 1 : window;
+    released = hw_release(s, released, json->at);
+    if (end != NULL) break;
+  }
+  return status;
+}
+
 static int find_part(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
                      uint64_t* part, bool flat, hw_layout_t* layout) {
   if (*part != 0) return hw_json_fail(json, json->at, "a part is there twice");
@@ -21,7 +40,7 @@ static int find_part(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
   *part = json->at;
   if (part == &parts->snapshot) return hw_header_read(json, s, layout);
   if (part == &parts->strings) return hw_strings_read(json, s);
-  return flat ? hw_json_skip_flat(json) : hw_json_skip(json);
+  return flat ? skip_flat(json, s) : hw_json_skip(json);
 }
 
 static int find_parts(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
@@ -31,10 +50,8 @@ static int find_parts(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
   bool more = true;
   while (status == 0) {
     hw_json_slice_t key;
-    status = hw_json_next(json, '}', &first, &more);
+    status = hw_json_member(json, &first, &more, &key);
     if (status != 0 || !more) break;
-    status = hw_json_key(json, &key);
-    if (status != 0) break;
     if (hw_json_is(json, key, "snapshot"))
       status = find_part(json, s, parts, &parts->snapshot, false, layout);
     else if (hw_json_is(json, key, "nodes"))

@@ -35,6 +35,11 @@ static const wanted_t wanted[] = {
     WANTED("parameters_and_registers", registers),
     WANTED("listener", listener),
     WANTED("native_bind", bound),
+    WANTED("extension", extension),
+    WANTED("system / SourceTextModule", module_record),
+    WANTED("system / Cell", cell),
+    WANTED("value", value),
+    WANTED("function", generator_function),
 };
 #undef WANTED
 
@@ -140,6 +145,8 @@ uint32_t hw_context_function(const hw_reverse_t* r, uint32_t context) {
 
 bool hw_is_module_context(const hw_reverse_t* r, uint32_t context) {
   const hw_snapshot_t* s = r->s;
+  uint32_t record = hw_target_of(s, context, HW_EDGE_INTERNAL, r->extension);
+  if (record != HW_NONE && s->name[record] == r->module_record) return true;
   uint32_t above = hw_target_of(s, context, HW_EDGE_INTERNAL, r->previous);
   if (above == HW_NONE ||
       !hw_string_starts(s, s->name[above], "system / NativeContext"))
@@ -174,6 +181,66 @@ uint32_t hw_context_url(const hw_reverse_t* r, uint32_t context) {
     info = inner;
   }
   return HW_NONE;
+}
+
+/* The array of exports has each name right before its cell. */
+static uint32_t name_before(const hw_snapshot_t* s, uint32_t array,
+                            uint32_t cell) {
+  for (uint32_t e = s->first_edge[array] + 1; e < s->first_edge[array + 1];
+       e++) {
+    uint32_t before = hw_edge_target(s->edge[e - 1]);
+    if (hw_edge_target(s->edge[e]) == cell &&
+        hw_node_kind(s, before) == HW_NODE_STRING)
+      return s->name[before];
+  }
+  return HW_NONE;
+}
+
+uint32_t hw_export_name(const hw_reverse_t* r, uint32_t cell,
+                        uint32_t* record) {
+  const hw_snapshot_t* s = r->s;
+  for (uint32_t i = r->first[cell]; i < r->first[cell + 1]; i++) {
+    uint32_t array = r->source[i];
+    uint32_t name = name_before(s, array, cell);
+    if (name == HW_NONE) continue;
+    for (uint32_t k = r->first[array]; k < r->first[array + 1]; k++) {
+      if (s->name[r->source[k]] != r->module_record) continue;
+      *record = r->source[k];
+      return name;
+    }
+  }
+  return HW_NONE;
+}
+
+uint32_t hw_record_url(const hw_reverse_t* r, uint32_t record) {
+  const hw_snapshot_t* s = r->s;
+  for (uint32_t e = s->first_edge[record]; e < s->first_edge[record + 1]; e++) {
+    uint32_t part = hw_edge_target(s->edge[e]);
+    uint32_t url = HW_NONE;
+    if (s->name[part] == r->generator)
+      part = hw_target_of(s, part, HW_EDGE_INTERNAL, r->generator_function);
+    if (part == HW_NONE) continue;
+    if (hw_node_kind(s, part) == HW_NODE_CLOSURE)
+      url = hw_closure_url(r, part);
+    else if (hw_node_kind(s, part) == HW_NODE_CODE)
+      url = script_of(r, part);
+    if (url != HW_NONE) return url;
+  }
+  return HW_NONE;
+}
+
+uint32_t hw_variable_url(const hw_reverse_t* r, uint32_t from) {
+  uint32_t record;
+  if (r->s->name[from] != r->cell) return hw_context_url(r, from);
+  return hw_export_name(r, from, &record) == HW_NONE ? HW_NONE
+                                                     : hw_record_url(r, record);
+}
+
+uint32_t hw_variable_name(const hw_reverse_t* r, uint32_t from, uint32_t edge) {
+  uint32_t record;
+  uint32_t name =
+      r->s->name[from] == r->cell ? hw_export_name(r, from, &record) : HW_NONE;
+  return name != HW_NONE ? name : hw_name_of(r->s, from, edge);
 }
 
 bool hw_is_global(const hw_reverse_t* r, uint32_t node) {

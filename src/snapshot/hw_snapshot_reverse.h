@@ -18,6 +18,7 @@ typedef struct {
   uint32_t context, previous, scope_info, shared, script, script_old;
   uint32_t context_node, scope_info_node, module_node, exports, filename;
   uint32_t events, async_context, async_store, async_frame, event_map;
+  uint32_t extension, module_record, cell, value, generator_function;
   uint32_t timeout, immediate, timers_list, on_timeout, on_immediate, repeat;
   uint32_t reaction, generator, registers, listener, bound;
 } hw_reverse_t;
@@ -45,8 +46,24 @@ bool hw_is_context(const hw_reverse_t* r, uint32_t node);
 /* Is it one of a CommonJS or ES module's own scope? */
 bool hw_is_module_context(const hw_reverse_t* r, uint32_t context);
 
+/* What an ES module exports is not in its context but in a cell. The string
+ * index of the name that a cell is exported by, and where it is from: the
+ * module's record. HW_NONE if it is none of a module's. */
+uint32_t hw_export_name(const hw_reverse_t* r, uint32_t cell, uint32_t* record);
+
+/* The string index of the URL of a module's record, or HW_NONE. */
+uint32_t hw_record_url(const hw_reverse_t* r, uint32_t record);
+
 /* The string index of the URL of the script that a context belongs to. */
 uint32_t hw_context_url(const hw_reverse_t* r, uint32_t context);
+
+/* The same of what holds a module's or function's variable: its context or, of
+ * an exported one, its cell. */
+uint32_t hw_variable_url(const hw_reverse_t* r, uint32_t from);
+
+/* The name of the variable by which `from` holds something: that of the edge,
+ * or of an exported cell. */
+uint32_t hw_variable_name(const hw_reverse_t* r, uint32_t from, uint32_t edge);
 
 /* The string index of the name of the function that a context belongs to;
  * HW_NONE if it cannot be told. */

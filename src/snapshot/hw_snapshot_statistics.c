@@ -168,9 +168,11 @@ static void append_identity(const hw_snapshot_t* s, uint32_t node,
   }
 }
 
+/* Most strings have no equal: only those that have get a group. */
 typedef struct {
-  uint64_t hash; /* of the text, for which 64 well mixed bits stand */
-  hw_duplicate_t group;
+  uint64_t hash;  /* of the text, for which 64 well mixed bits stand */
+  uint32_t node;  /* the first of them, HW_NONE in an empty slot */
+  uint32_t group; /* HW_NONE until there is a second */
 } slot_t;
 
 static uint64_t hash_key(const hw_text_t* key) {
@@ -204,20 +206,36 @@ static bool is_counted(const hw_snapshot_t* s, uint32_t node) {
          (kind == HW_NODE_STRING || !is_flat(s, node));
 }
 
-static void add_string(const hw_snapshot_t* s, uint32_t node, slot_t* slot) {
-  if (slot->group.count == 0) slot->group.node = node;
-  slot->group.count++;
-  slot->group.shallow += hw_snapshot_shallow(s, node);
-  slot->group.retained += s->retained[node];
+static void add_string(const hw_snapshot_t* s, uint32_t node,
+                       hw_duplicate_t* group) {
+  group->count++;
+  group->shallow += hw_snapshot_shallow(s, node);
+  group->retained += s->retained[node];
+}
+
+/* Makes the group of a slot that has one string so far. */
+static int open_group(const hw_snapshot_t* s, slot_t* slot,
+                      hw_duplicates_t* duplicates) {
+  hw_duplicate_t* all = hw_room_for_one(duplicates->item, duplicates->count,
+                                        sizeof(hw_duplicate_t));
+  if (all == NULL) return HW_ENOMEM;
+  duplicates->item = all;
+  slot->group = duplicates->count++;
+  hw_duplicate_t* group = &duplicates->item[slot->group];
+  memset(group, 0, sizeof(*group));
+  group->node = slot->node;
+  add_string(s, slot->node, group);
+  return 0;
 }
 
 /* Slots are for strings that may have an equal: those whose text the file has
  * once but whose node is there again, and all if some are concatenated, since
  * their texts are not among the file's. */
 static int collect(const hw_snapshot_t* s, const uint8_t* seen, slot_t* slot,
-                   uint64_t mask) {
+                   uint64_t mask, hw_duplicates_t* duplicates) {
   hw_text_t key = {NULL, 0, 0, false};
-  for (uint32_t node = 0; node < s->nodes; node++) {
+  int status = 0;
+  for (uint32_t node = 0; status == 0 && node < s->nodes; node++) {
     if (!is_counted(s, node)) continue;
     if (seen != NULL && seen[s->name[node]] < 2) continue;
     key.length = 0;
@@ -225,29 +243,20 @@ static int collect(const hw_snapshot_t* s, const uint8_t* seen, slot_t* slot,
     append_identity(s, node, &key);
     uint64_t hash = hash_key(&key);
     uint64_t at = hash & mask;
-    while (slot[at].group.count > 0 && slot[at].hash != hash)
+    while (slot[at].node != HW_NONE && slot[at].hash != hash)
       at = (at + 1) & mask;
-    slot[at].hash = hash;
-    add_string(s, node, &slot[at]);
+    if (slot[at].node == HW_NONE) {
+      slot[at].hash = hash;
+      slot[at].node = node;
+      continue;
+    }
+    if (slot[at].group == HW_NONE)
+      status = open_group(s, &slot[at], duplicates);
+    if (status == 0) add_string(s, node, &duplicates->item[slot[at].group]);
   }
-  bool failed = key.failed;
+  if (key.failed) status = HW_ENOMEM;
   hw_text_close(&key);
-  return failed ? HW_ENOMEM : 0;
-}
-
-static int keep_groups(slot_t* slot, uint64_t size,
-                       hw_duplicates_t* duplicates) {
-  uint32_t count = 0;
-  for (uint64_t i = 0; i < size; i++)
-    count += slot[i].group.count > 1;
-  duplicates->item = malloc(((size_t)count + 1) * sizeof(hw_duplicate_t));
-  if (duplicates->item == NULL) return HW_ENOMEM;
-  for (uint64_t i = 0; i < size; i++)
-    if (slot[i].group.count > 1)
-      duplicates->item[duplicates->count++] = slot[i].group;
-  qsort(duplicates->item, duplicates->count, sizeof(hw_duplicate_t),
-        by_retained);
-  return 0;
+  return status;
 }
 
 int hw_duplicates_find(const hw_snapshot_t* s, hw_duplicates_t* duplicates) {
@@ -271,13 +280,18 @@ int hw_duplicates_find(const hw_snapshot_t* s, hw_duplicates_t* duplicates) {
   }
   while (size < strings + strings / 4)
     size *= 2;
-  slot_t* slot = calloc(size, sizeof(slot_t));
+  slot_t* slot = malloc(size * sizeof(slot_t));
   int status = slot == NULL ? HW_ENOMEM : 0;
-  if (status == 0)
-    status = collect(s, concatenated == 0 ? seen : NULL, slot, size - 1);
-  if (status == 0) status = keep_groups(slot, size, duplicates);
+  if (status == 0) {
+    memset(slot, 0xFF, size * sizeof(slot_t)); /* HW_NONE everywhere */
+    status =
+        collect(s, concatenated == 0 ? seen : NULL, slot, size - 1, duplicates);
+  }
   free(slot);
   free(seen);
+  if (status == 0 && duplicates->count > 0)
+    qsort(duplicates->item, duplicates->count, sizeof(hw_duplicate_t),
+          by_retained);
   return status;
 }
 

@@ -148,13 +148,10 @@ static void recognize(hw_snapshot_t* s, uint32_t index, const uint8_t* text,
 }
 
 static int note_ephemeron(hw_snapshot_t* s, uint32_t index) {
-  uint32_t count = s->ephemeron_name_count;
-  if ((count & (count + 1)) == 0) { /* full at 2^n - 1 */
-    size_t capacity = ((size_t)count + 1) * 2;
-    uint32_t* grown = realloc(s->ephemeron_names, capacity * sizeof(uint32_t));
-    if (grown == NULL) return HW_ENOMEM;
-    s->ephemeron_names = grown;
-  }
+  uint32_t* names = hw_room_for_one(s->ephemeron_names, s->ephemeron_name_count,
+                                    sizeof(uint32_t));
+  if (names == NULL) return HW_ENOMEM;
+  s->ephemeron_names = names;
   s->ephemeron_names[s->ephemeron_name_count++] = index;
   return 0;
 }
@@ -175,6 +172,7 @@ int hw_strings_read(hw_json_t* json, hw_snapshot_t* s) {
   bool first = true;
   bool more = true;
   uint64_t capacity = 0;
+  uint64_t released = json->at;
   memset(&s->known, 0xFF, sizeof(s->known));
   while (status == 0) {
     hw_json_slice_t slice;
@@ -192,10 +190,13 @@ int hw_strings_read(hw_json_t* json, hw_snapshot_t* s) {
         hw_ephemeron_parse(text, slice.length, &ignored, &ignored))
       status = note_ephemeron(s, s->strings);
     s->strings++;
-    if (status == 0 && (s->strings & 0xFFFF) == 0)
+    if (status == 0 && json->at - released >= HW_RELEASE_EVERY) {
+      released = hw_release(s, released, json->at);
       status = hw_progress(s, "reading strings",
                            (double)json->at / (double)json->length);
+    }
   }
+  hw_release(s, released, json->at);
   /* As if one more began two bytes after the bracket: see hw_string. */
   if (status == 0) status = append(s, &capacity, json->at + 1);
   if (status == 0 && s->strings == 0)

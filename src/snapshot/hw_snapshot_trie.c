@@ -1,7 +1,9 @@
 /*
  * Labels, as numbers: hashes of text, since string indexes and node numbers
- * mean nothing in another snapshot. Contexts are told apart by the id of their
- * scope, which stays the same; closures by where they are in their script;
+ * mean nothing in another snapshot, nor do ids where both were taken by forked
+ * children: V8 gives ids out while it takes a snapshot, and what a child has
+ * given out is gone with it. Contexts are told apart by the names in their
+ * scope and in those around it; closures by where they are in their script;
  * strings, code, numbers and shapes are all alike. A property of an object with
  * more than 64 of them is one of a dictionary, and its name does not count.
  */
@@ -32,7 +34,44 @@ static uint64_t hash_text(const hw_snapshot_t* s, uint32_t string,
   return hash;
 }
 
-static uint64_t class_label(const hw_reverse_t* names, uint32_t node) {
+typedef struct {
+  const hw_reverse_t* names;
+  hw_trie_t* trie;
+  unsigned which;
+  uint32_t* best;  /* by node: its edge from its dominator, or HW_NONE */
+  uint32_t* place; /* by node */
+  uint64_t* scope; /* by node: label of a scope, 0 if not yet known */
+} adder_t;
+
+#define SCOPE_LEVELS 6
+
+/* Of the variables' names, the function's, and the same of scopes around. */
+static uint64_t scope_label(const adder_t* a, uint32_t scope) {
+  const hw_reverse_t* names = a->names;
+  const hw_snapshot_t* s = names->s;
+  uint64_t hash = 99;
+  uint32_t first = scope;
+  if (scope == HW_NONE) return hash;
+  if (a->scope[first] != 0) return a->scope[first];
+  for (unsigned level = 0; scope != HW_NONE && level < SCOPE_LEVELS; level++) {
+    uint32_t outer = HW_NONE;
+    for (uint32_t e = s->first_edge[scope]; e < s->first_edge[scope + 1]; e++) {
+      uint32_t target = hw_edge_target(s->edge[e]);
+      if (hw_edge_kind(s->edge[e]) != HW_EDGE_HIDDEN) continue;
+      if (hw_node_kind(s, target) == HW_NODE_STRING)
+        hash = mix(hash, hash_text(s, s->name[target], false));
+      else if (s->name[target] == names->scope_info_node)
+        outer = target;
+    }
+    hash = mix(hash, level);
+    scope = outer == first ? HW_NONE : outer;
+  }
+  a->scope[first] = hash | 1;
+  return hash | 1;
+}
+
+static uint64_t class_label(const adder_t* a, uint32_t node) {
+  const hw_reverse_t* names = a->names;
   const hw_snapshot_t* s = names->s;
   unsigned kind = hw_node_kind(s, node);
   const hw_location_t* at;
@@ -59,17 +98,9 @@ static uint64_t class_label(const hw_reverse_t* names, uint32_t node) {
       if (!hw_is_context(names, node))
         return mix(hash_text(s, s->name[node], false), kind);
       scope = hw_target_of(s, node, HW_EDGE_INTERNAL, names->scope_info);
-      return mix(99, scope == HW_NONE ? 0 : s->id[scope]);
+      return scope_label(a, scope);
   }
 }
-
-typedef struct {
-  const hw_reverse_t* names;
-  hw_trie_t* trie;
-  unsigned which;
-  uint32_t* best;  /* by node: its edge from its dominator, or HW_NONE */
-  uint32_t* place; /* by node */
-} adder_t;
 
 static unsigned rank(unsigned kind) {
   static const uint8_t ranks[8] = {
@@ -170,9 +201,9 @@ static int put(adder_t* a, uint32_t node, bool dictionary) {
   const hw_snapshot_t* s = a->names->s;
   uint32_t above = s->dominator[node];
   bool root = node == s->root;
-  uint64_t label = root ? 0
-                        : mix(class_label(a->names, node),
-                              edge_label(a, above, node, dictionary));
+  uint64_t label =
+      root ? 0
+           : mix(class_label(a, node), edge_label(a, above, node, dictionary));
   uint32_t place =
       find_place(a->trie, root ? HW_NONE : a->place[above], label,
                  hw_node_kind(s, node), !root && a->best[node] == HW_NONE);
@@ -210,15 +241,17 @@ static int walk(adder_t* a, const uint32_t* first, const uint32_t* next) {
 int hw_trie_add(hw_trie_t* trie, const hw_reverse_t* names, unsigned which,
                 uint32_t* of_node) {
   const hw_snapshot_t* s = names->s;
-  adder_t a = {names, trie, which, NULL, of_node};
+  adder_t a = {names, trie, which, NULL, of_node, NULL};
   size_t bytes = (size_t)s->nodes * sizeof(uint32_t);
   uint32_t* first = malloc(bytes);
   uint32_t* next = malloc(bytes);
   uint32_t* own = of_node == NULL ? malloc(bytes) : NULL;
   int status = HW_ENOMEM;
   a.best = malloc(bytes);
+  a.scope = calloc(s->nodes, sizeof(uint64_t));
   if (of_node == NULL) a.place = own;
-  if (first != NULL && next != NULL && a.best != NULL && a.place != NULL) {
+  if (first != NULL && next != NULL && a.best != NULL && a.place != NULL &&
+      a.scope != NULL) {
     find_best_edges(&a);
     hw_dominator_children(s, first, next);
     status = walk(&a, first, next);
@@ -227,6 +260,7 @@ int hw_trie_add(hw_trie_t* trie, const hw_reverse_t* names, unsigned which,
   free(next);
   free(own);
   free(a.best);
+  free(a.scope);
   return status;
 }
 

@@ -6,11 +6,11 @@
  * hw_snapshot_trie.h) through those with at least 5 % of it, to where the
  * count of what hangs there grows: the items of a leak. Of the items that are
  * new, which have the highest ids, up to 60 are asked what holds them, as
- * hw_run_retainers does. What fewer than a third have in common is not named.
+ * hw_run_retainers does. What fewer than half have in common is not named.
  *
- * Not seen: a single string, buffer or table that grows (it is told, without
- * a holder, as a growth that no count explains), and less than 150 kB, which
- * caches and compiled code make.
+ * A few objects whose own size grows, by a third of all growth or more, are
+ * what leaks as well: a buffer, or a table of numbers, which have no nodes.
+ * Less than 150 kB is not looked at: caches and compiled code make that.
  */
 
 #include <inttypes.h>
@@ -31,6 +31,7 @@ typedef struct {
   uint32_t* of_node;
   int64_t growth;
   uint32_t point; /* place whose count grows, or HW_NONE */
+  bool single;    /* its count is small, and its own size grows */
 } why_t;
 
 static int64_t growth_of(const hw_place_t* p) {
@@ -90,6 +91,46 @@ static int find_point(why_t* w) {
   }
   free(open);
   return 0;
+}
+
+#define SINGLES 8
+
+static int64_t own_growth_of(const hw_place_t* p) {
+  return (int64_t)(p->own[1] - p->own[0]);
+}
+
+/* Whether instead it is the size of a few objects that grows, and more. */
+static void find_single(why_t* w) {
+  const hw_trie_t* t = &w->trie;
+  int64_t most = w->point == HW_NONE ? 0 : growth_of(&t->place[w->point]);
+  for (uint32_t i = 1; i < t->count; i++) {
+    const hw_place_t* p = &t->place[i];
+    int64_t growth = own_growth_of(p);
+    if (p->example == HW_NONE || p->count[0] == 0 || p->count[1] >= SINGLES ||
+        p->count[1] > p->count[0] || p->kind == HW_NODE_CODE ||
+        p->kind == HW_NODE_SYNTHETIC ||
+        (double)growth < 0.3 * (double)w->growth || growth <= most)
+      continue;
+    most = growth;
+    w->point = i;
+    w->single = true;
+  }
+}
+
+/* What a growing piece of memory belongs to: the object that has a name. */
+static uint32_t named_owner(const why_t* w, uint32_t node) {
+  const hw_snapshot_t* s = w->newer.graph;
+  for (unsigned depth = 0; depth < 4; depth++) {
+    unsigned kind = hw_node_kind(s, node);
+    uint32_t above = s->dominator[node];
+    bool bare = kind == HW_NODE_NATIVE || kind == HW_NODE_ARRAY ||
+                kind == HW_NODE_HIDDEN;
+    if (!bare || above == s->root ||
+        hw_node_kind(s, above) == HW_NODE_SYNTHETIC)
+      break;
+    node = above;
+  }
+  return node;
 }
 
 static bool is_generic(const why_t* w, uint32_t node) {
@@ -180,6 +221,7 @@ static uint32_t agree(why_t* w, const uint32_t* node, uint32_t count,
 static void add_class(const why_t* w, uint32_t place, hw_text_t* out) {
   const hw_snapshot_t* s = w->newer.graph;
   uint32_t node = w->trie.place[place].example;
+  if (w->single) node = named_owner(w, node);
   uint32_t length;
   const uint8_t* raw = hw_string(s, s->name[node], &length);
   hw_text_quoted(out, raw, length, 200);
@@ -194,20 +236,61 @@ static bool is_waiting(const why_t* w) {
          hw_string_is(s, name, "Promise");
 }
 
+#define SHARED 8 /* samples that must be held through one variable */
+
+/* One variable that all are held through is what holds them: that it is one of
+ * a function which a timer or a listener keeps is how it lives on. */
+static void find_collection(why_t* w, const uint32_t* node, uint32_t count,
+                            hw_holding_t* h) {
+  uint32_t step = hw_holding_variable(&w->reverse, h);
+  hw_holding_t other;
+  if (step == HW_NONE || count < SHARED) return;
+  if (h->special != HW_NONE && h->special > step) return;
+  for (uint32_t i = 0; i < SHARED; i++) {
+    hw_search_run(&w->search, node[(uint64_t)i * count / SHARED], &other);
+    uint32_t same = hw_holding_variable(&w->reverse, &other);
+    if (same == HW_NONE || other.from[same] != h->from[step] ||
+        other.edge[same] != h->edge[step])
+      return;
+  }
+  hw_holding_shorten(&w->reverse, h, step);
+}
+
+/* The place right below with the most growth; the place itself if none has. */
+static uint32_t largest_below(const why_t* w, uint32_t place) {
+  const hw_trie_t* t = &w->trie;
+  uint32_t best = place;
+  int64_t most = 0;
+  for (uint32_t i = place + 1; i < t->count; i++)
+    if (t->place[i].parent == place && t->place[i].example != HW_NONE &&
+        growth_of(&t->place[i]) > most) {
+      most = growth_of(&t->place[i]);
+      best = i;
+    }
+  return best;
+}
+
 static void add_point(why_t* w, hw_text_t* out) {
   const hw_place_t* p = &w->trie.place[w->point];
   uint32_t node[SAMPLES];
   hw_holding_t h;
-  uint32_t payload = find_payload(w);
-  uint32_t asked = is_waiting(w) ? payload : w->point;
-  uint32_t samples = newest(w, asked, node);
+  uint32_t payload = w->single ? w->point : find_payload(w);
+  uint32_t asked = w->point;
+  if (!w->single && is_waiting(w))
+    asked = payload != w->point ? payload : largest_below(w, w->point);
+  uint32_t samples = 1;
+  node[0] = named_owner(w, p->example);
+  if (!w->single) samples = newest(w, asked, node);
   uint32_t votes = samples > 0 ? agree(w, node, samples, &h) : 0;
-  bool known = votes * 3 >= samples && votes > 0 && h.anchor != HW_ANCHOR_NONE;
+  bool known = votes * 2 >= samples && votes > 0 && h.anchor != HW_ANCHOR_NONE;
+  if (known && !w->single) find_collection(w, node, samples, &h);
+  if (known) hw_search_owner(&w->search, &h);
   hw_text_format(out,
                  ",\"count\":[%" PRIu32 ",%" PRIu32 "],\"retained\":[%" PRIu64
                  ",%" PRIu64 "],\"item\":",
                  p->count[0], p->count[1], p->bytes[0], p->bytes[1]);
   add_class(w, w->point, out);
+  if (w->single) hw_text_string(out, ",\"single\":true");
   hw_text_format(out,
                  ",\"itemType\":\"%s\",\"class\":", hw_node_kind_name(p->kind));
   add_class(w, payload, out);
@@ -219,6 +302,10 @@ static void add_point(why_t* w, hw_text_t* out) {
   hw_holding_phrase(&w->reverse, &h, out);
   hw_text_string(out, "\",\"anchor\":");
   hw_holding_anchor(&w->reverse, &h, out);
+  if (h.owner != HW_ANCHOR_NONE) {
+    hw_text_string(out, ",\"owner\":");
+    hw_holding_owner(&w->reverse, &h, out);
+  }
   hw_text_string(out, ",\"path\":");
   hw_holding_path(&w->reverse, &h, out);
 }
@@ -267,6 +354,7 @@ int hw_run_why(const char* older, const char* newer,
     hw_trie_sum(&w.trie);
     w.growth = growth_of(&w.trie.place[0]);
     status = find_point(&w);
+    if (status == 0) find_single(&w);
   }
   if (status == 0) {
     bool leaks = w.growth >= LEAST_GROWTH && w.point != HW_NONE;
