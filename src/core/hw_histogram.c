@@ -19,7 +19,7 @@ static unsigned highest_bit(uint64_t value) {
 
 /* Octave 0 holds the values below 2^(UNIT+SUB), in units; octave k > 0 those
  * from 2^(UNIT+SUB+k-1) up to twice that, in units of 2^(UNIT+k-1). */
-static unsigned bucket_of(uint64_t value) {
+unsigned hw_histogram_bucket(uint64_t value) {
   if (value >> HW_HISTOGRAM_TOP_BITS != 0) return HW_HISTOGRAM_BUCKETS - 1;
   if (value >> (UNIT + SUB) == 0) return (unsigned)(value >> UNIT);
   unsigned shift = highest_bit(value) - SUB;
@@ -41,7 +41,7 @@ void hw_histogram_record(hw_histogram_t* histogram, uint64_t value_ns) {
   if (value_ns > histogram->max_ns) histogram->max_ns = value_ns;
   histogram->count++;
   histogram->sum_ns += value_ns;
-  histogram->buckets[bucket_of(value_ns)]++;
+  histogram->buckets[hw_histogram_bucket(value_ns)]++;
 }
 
 static uint64_t clamp(const hw_histogram_t* histogram, uint64_t value) {

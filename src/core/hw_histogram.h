@@ -34,6 +34,9 @@ typedef struct {
 /* Counts one value. Safe inside a GC. */
 void hw_histogram_record(hw_histogram_t* histogram, uint64_t value_ns);
 
+/* The bucket that a value is counted in. Pure; safe inside a GC. */
+unsigned hw_histogram_bucket(uint64_t value_ns);
+
 /* The value that `percentile` per cent of all values do not exceed, in ns;
  * `percentile` is clamped to 0 ... 100, NaN counts as 0. 0 gives the exact
  * minimum and 100 the exact maximum. 0 if the histogram is empty. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "hw_error.h"
+#include "hw_event_json.h"
 #include "hw_ring.h"
 
 #define NS_PER_MS 1e6
@@ -25,7 +26,9 @@ struct hw_monitor_s {
   hw_counters_t counters;
   uint64_t heap_limit_bytes;
   bool keep_gcs;
+  bool keep_short_gcs;
   bool keep_pressure;
+  hw_recorder_t* recorder;   /* NULL: nothing is recorded */
   collection_t lowest_minor; /* heap_after_bytes of 0: none */
   hw_leak_t* leaks;          /* NULL: not looked for */
   hw_pressure_t pressure;
@@ -40,6 +43,11 @@ struct hw_monitor_s {
   uint64_t last_allocated_bytes;
   uint64_t sample_count;
   uint64_t missed;
+  uint64_t record_flags; /* of every state from now on */
+  char* note;            /* HW_RECORDER_VERDICT_ROOM bytes to write notes in */
+  hw_monitor_sites_cb sites;
+  void* sites_data;
+  hw_buckets_t buckets[HW_GC_KINDS];
   hw_histogram_t pauses[HW_GC_KINDS];
 };
 
@@ -74,6 +82,7 @@ void hw_monitor_destroy(hw_monitor_t* monitor) {
   hw_ring_close(&monitor->gcs);
   hw_ring_close(&monitor->collections);
   hw_leak_destroy(monitor->leaks);
+  free(monitor->note);
   free(monitor);
 }
 
@@ -89,6 +98,10 @@ int hw_monitor_keep_gcs(hw_monitor_t* monitor, bool keep) {
   monitor->keep_gcs = keep;
   if (!keep) hw_ring_close(gcs);
   return 0;
+}
+
+void hw_monitor_keep_short_gcs(hw_monitor_t* monitor, bool keep) {
+  monitor->keep_short_gcs = keep;
 }
 
 void hw_monitor_keep_pressure(hw_monitor_t* monitor, bool keep) {
@@ -151,14 +164,16 @@ static void judge_leaks(hw_monitor_t* monitor, const hw_reading_t* reading) {
 
 bool hw_monitor_next_leak(hw_monitor_t* monitor, hw_leak_verdict_t* verdict,
                           double* epoch_ms) {
-  if (monitor->leaks == NULL || !hw_leak_next(monitor->leaks, verdict))
+  if (monitor->leaks == NULL ||
+      !hw_leak_next(monitor->leaks, HW_LEAK_EVENTS, verdict))
     return false;
   *epoch_ms = monitor->epoch_ms;
   return true;
 }
 
 bool hw_monitor_leak_pending(const hw_monitor_t* monitor) {
-  return monitor->leaks != NULL && hw_leak_pending(monitor->leaks);
+  return monitor->leaks != NULL &&
+         hw_leak_pending(monitor->leaks, HW_LEAK_EVENTS);
 }
 
 bool hw_monitor_leak_at(const hw_monitor_t* monitor, hw_leak_metric_t metric,
@@ -170,6 +185,136 @@ bool hw_monitor_leak_at(const hw_monitor_t* monitor, hw_leak_metric_t metric,
   return true;
 }
 
+/* -- The recorder -------------------------------------------------------- */
+
+/* Safe inside a GC. */
+static void record_state(hw_monitor_t* monitor, double epoch_ms) {
+  const hw_counters_t* counters = &monitor->counters;
+  hw_recorder_state_t state = {
+      .epoch_ms = epoch_ms,
+      .flags = monitor->record_flags,
+      .samples = monitor->sample_count,
+      .missed = monitor->missed,
+      .dropped = monitor->gcs.overwritten,
+      .gc_busy_ns = counters->gc_busy_ns,
+      .allocated_bytes = counters->allocated_bytes,
+      .heap_bytes = counters->heap_bytes,
+      .live_heap_bytes = counters->live_heap_bytes,
+      .old_space_limit_bytes = hw_pressure_old_space_limit(
+          &monitor->pressure, monitor->heap_limit_bytes)};
+  for (int kind = 0; kind < HW_GC_KINDS; kind++) {
+    const hw_histogram_t* pauses = &monitor->pauses[kind];
+    state.pauses[kind] = (hw_recorder_pauses_t){pauses->count, pauses->sum_ns,
+                                                pauses->min_ns, pauses->max_ns};
+  }
+  for (int reason = 0; reason < HW_PRESSURE_REASONS; reason++) {
+    if (monitor->pressure.active[reason])
+      state.flags |= UINT64_C(1) << (HW_RECORDER_PRESSURE_SHIFT + reason);
+  }
+  if (monitor->leaks != NULL && hw_leak_suspected(monitor->leaks))
+    state.flags |= HW_RECORDER_SUSPECTED;
+  for (int metric = 0; monitor->leaks != NULL && metric < HW_LEAK_METRICS;
+       metric++) {
+    if (hw_leak_state(monitor->leaks, metric) == HW_LEAK_ESTABLISHED)
+      state.flags |= UINT64_C(1) << (HW_RECORDER_LEAK_SHIFT + metric);
+  }
+  hw_recorder_state(monitor->recorder, &state);
+}
+
+/* Safe inside a GC. */
+static void note_pressures(hw_monitor_t* monitor) {
+  hw_pressure_event_t event;
+  bool begins;
+  while (hw_pressure_changed(&monitor->pressure, &event, &begins)) {
+    char text[HW_RECORDER_PRESSURE_ROOM];
+    size_t length =
+        hw_event_pressure_json(&event, monitor->epoch_ms, text, sizeof(text));
+    hw_recorder_note(
+        monitor->recorder,
+        begins ? HW_RECORDER_NOTE_PRESSURE : HW_RECORDER_NOTE_PRESSUREEND,
+        (double)event.time_ns / NS_PER_MS + monitor->epoch_ms, text, length);
+  }
+}
+
+static void note_leaks(hw_monitor_t* monitor) {
+  hw_leak_verdict_t verdict;
+  while (hw_leak_next(monitor->leaks, HW_LEAK_RECORD, &verdict)) {
+    size_t sites_length = 0;
+    const char* sites =
+        monitor->sites == NULL
+            ? NULL
+            : monitor->sites(monitor->sites_data, &verdict, &sites_length);
+    size_t length =
+        hw_event_leak_json(&verdict, monitor->epoch_ms, sites, sites_length,
+                           monitor->note, HW_RECORDER_VERDICT_ROOM);
+    /* Better without its sites than not at all. */
+    if (length == 0)
+      length = hw_event_leak_json(&verdict, monitor->epoch_ms, NULL, 0,
+                                  monitor->note, HW_RECORDER_VERDICT_ROOM);
+    hw_recorder_note(
+        monitor->recorder,
+        verdict.over ? HW_RECORDER_NOTE_LEAKEND : HW_RECORDER_NOTE_LEAK,
+        verdict.time_ms + monitor->epoch_ms, monitor->note, length);
+  }
+}
+
+int hw_monitor_record(hw_monitor_t* monitor, hw_recorder_t* recorder,
+                      double epoch_ms) {
+  if (monitor->recorder != NULL) return HW_ESTATE;
+  monitor->note = malloc(HW_RECORDER_VERDICT_ROOM);
+  if (monitor->note == NULL) return HW_ENOMEM;
+  for (int kind = 0; kind < HW_GC_KINDS; kind++)
+    hw_recorder_set_pauses(recorder, kind, &monitor->pauses[kind]);
+  monitor->epoch_ms = epoch_ms;
+  monitor->recorder = recorder;
+  record_state(monitor, (double)monitor->last_ns / NS_PER_MS + epoch_ms);
+  return 0;
+}
+
+void hw_monitor_stop_recording(hw_monitor_t* monitor, uint64_t now_ns) {
+  if (monitor->recorder == NULL) return;
+  monitor->record_flags |= HW_RECORDER_STOPPED;
+  record_state(monitor, (double)now_ns / NS_PER_MS + monitor->epoch_ms);
+  monitor->recorder = NULL;
+  free(monitor->note);
+  monitor->note = NULL;
+}
+
+void hw_monitor_record_exit(hw_monitor_t* monitor, uint64_t now_ns,
+                            int32_t code) {
+  if (monitor->recorder == NULL) return;
+  monitor->record_flags = HW_RECORDER_STOPPED | HW_RECORDER_EXITED |
+                          (uint64_t)(uint32_t)code << HW_RECORDER_EXIT_SHIFT;
+  record_state(monitor, (double)now_ns / NS_PER_MS + monitor->epoch_ms);
+}
+
+void hw_monitor_set_sites(hw_monitor_t* monitor, hw_monitor_sites_cb sites,
+                          void* data) {
+  monitor->sites = sites;
+  monitor->sites_data = data;
+}
+
+/* Runs inside a GC, after the event has been counted. */
+static void record_gc(hw_monitor_t* monitor, const hw_gc_event_t* event,
+                      hw_gc_kind_t kind) {
+  bool due = hw_recorder_gc(monitor->recorder, event, kind, monitor->epoch_ms);
+  if (monitor->pressure.changed != 0) {
+    note_pressures(monitor);
+    due = true;
+  }
+  if (due)
+    record_state(monitor,
+                 (double)event->start_ns / NS_PER_MS + monitor->epoch_ms);
+}
+
+static void record_sample(hw_monitor_t* monitor, const hw_sample_t* sample) {
+  hw_recorder_sample(monitor->recorder, sample,
+                     monitor->counters.live_heap_bytes);
+  if (monitor->pressure.changed != 0) note_pressures(monitor);
+  if (monitor->leaks != NULL) note_leaks(monitor);
+  record_state(monitor, sample->time);
+}
+
 /* -- What comes in ------------------------------------------------------- */
 
 void hw_monitor_gc(hw_monitor_t* monitor, const hw_gc_event_t* event) {
@@ -177,12 +322,26 @@ void hw_monitor_gc(hw_monitor_t* monitor, const hw_gc_event_t* event) {
   if (kind == HW_GC_KINDS) return;
   hw_counters_gc(&monitor->counters, event);
   hw_histogram_record(&monitor->pauses[kind], event->duration_ns);
+  hw_buckets_record(&monitor->buckets[kind], event->duration_ns);
   hw_pressure_gc(&monitor->pressure, event);
   monitor->heap_limit_bytes = event->heap_limit_bytes;
   if (monitor->leaks != NULL) note_collection(monitor, event, kind);
+  if (monitor->recorder != NULL) record_gc(monitor, event, kind);
   if (monitor->keep_gcs &&
-      event->duration_ns >= monitor->options.gc_threshold_ns)
+      (monitor->keep_short_gcs ||
+       event->duration_ns >= monitor->options.gc_threshold_ns))
     hw_ring_push(&monitor->gcs, event);
+}
+
+size_t hw_monitor_next_lines(const hw_monitor_t* monitor, const void** lines) {
+  size_t count = 0;
+  lines[count++] = &monitor->counters;
+  lines[count++] = &monitor->lowest_minor;
+  lines[count++] = &monitor->pressure;
+  lines[count++] = &monitor->pauses[HW_GC_MINOR];
+  if (monitor->recorder != NULL)
+    count += hw_recorder_next_lines(monitor->recorder, lines + count);
+  return count;
 }
 
 /* How far a value has grown. 0 if it has shrunk: clocks can be set, and the
@@ -239,6 +398,7 @@ void hw_monitor_append(hw_monitor_t* monitor, const hw_reading_t* reading,
                      reading->memory_limit_bytes);
   monitor->epoch_ms = reading->epoch_ms - (double)reading->time_ns / NS_PER_MS;
   if (monitor->leaks != NULL) judge_leaks(monitor, reading);
+  if (monitor->recorder != NULL) record_sample(monitor, sample);
 }
 
 bool hw_monitor_pending(const hw_monitor_t* monitor) {
@@ -263,6 +423,11 @@ const hw_sample_t* hw_monitor_sample_at(const hw_monitor_t* monitor,
 const hw_histogram_t* hw_monitor_pauses(const hw_monitor_t* monitor,
                                         hw_gc_kind_t kind) {
   return &monitor->pauses[kind];
+}
+
+const hw_buckets_t* hw_monitor_buckets(const hw_monitor_t* monitor,
+                                       hw_gc_kind_t kind) {
+  return &monitor->buckets[kind];
 }
 
 void hw_monitor_stats(const hw_monitor_t* monitor, hw_monitor_stats_t* stats) {

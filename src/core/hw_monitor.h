@@ -5,12 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hw_buckets.h"
 #include "hw_counters.h"
 #include "hw_gc.h"
 #include "hw_heap.h"
 #include "hw_histogram.h"
 #include "hw_leak.h"
 #include "hw_pressure.h"
+#include "hw_recorder.h"
+#include "hw_sample.h"
 
 /*
  * Everything one watch knows: it is told of collections and of readings, and
@@ -36,38 +39,6 @@ typedef struct {
   uint64_t memory_limit_bytes; /* 0: none */
   uint64_t loop_delay_ns;      /* how late the timer ran */
 } hw_reading_t;
-
-/*
- * One sample, the fields in the order in which JavaScript reads them. Doubles
- * throughout, so that a sample can be copied into a Float64Array as it is.
- * Sizes are bytes, times milliseconds, rates per second.
- */
-#define HW_SAMPLE_MAP(XX)                                          \
-  XX(time, "time") /* since 1970 */                                \
-  XX(heap_used, "heapUsed")                                        \
-  XX(heap_total, "heapTotal")                                      \
-  XX(heap_limit, "heapLimit")                                      \
-  XX(rss, "rss")                                                   \
-  XX(external, "external")                                         \
-  XX(array_buffers, "arrayBuffers")                                \
-  XX(malloced_memory, "mallocedMemory")                            \
-  XX(physical_heap, "physicalHeap")                                \
-  XX(global_handles, "globalHandles") /* bytes in use */           \
-  XX(native_contexts, "nativeContexts")                            \
-  XX(detached_contexts, "detachedContexts")                        \
-  XX(gc_time, "gcTime")                 /* in GC, this interval */ \
-  XX(gc_load, "gcLoad")                 /* its share, 0 ... 1 */   \
-  XX(allocation_rate, "allocationRate") /* on the JS heap */       \
-  XX(loop_delay, "loopDelay")                                      \
-  XX(memory_limit, "memoryLimit") /* 0: none */
-
-typedef struct {
-#define XX(field, name) double field;
-  HW_SAMPLE_MAP(XX)
-#undef XX
-} hw_sample_t;
-
-#define HW_SAMPLE_FIELDS (sizeof(hw_sample_t) / sizeof(double))
 
 typedef struct {
   size_t history;           /* samples kept */
@@ -108,12 +79,47 @@ void hw_monitor_destroy(hw_monitor_t* monitor);
  * HW_ENOMEM. */
 int hw_monitor_keep_gcs(hw_monitor_t* monitor, bool keep);
 
+/* Whether those below `gc_threshold_ns` are kept as well, where any are. */
+void hw_monitor_keep_short_gcs(hw_monitor_t* monitor, bool keep);
+
 /* Whether pressure events are wanted. Who begins to want them is told of the
  * episodes that go on, and of none that are over. */
 void hw_monitor_keep_pressure(hw_monitor_t* monitor, bool keep);
 
+/* Where a verdict's sites come from: JSON of `*length` bytes, valid until the
+ * next call, or NULL if there are none. Called from hw_monitor_append. */
+typedef const char* (*hw_monitor_sites_cb)(void* data,
+                                           const hw_leak_verdict_t* verdict,
+                                           size_t* length);
+
+/* From now on everything is recorded as well, verdicts and pressure among it,
+ * which needs no listeners. `epoch_ms` is what to add to uv_hrtime's
+ * milliseconds for those since 1970. The recorder is the caller's and must
+ * live until hw_monitor_stop_recording. Allocates 16 KB. Returns 0, HW_ESTATE
+ * if there is a recorder already, or HW_ENOMEM. */
+int hw_monitor_record(hw_monitor_t* monitor, hw_recorder_t* recorder,
+                      double epoch_ms);
+
+/* Records that the watch has ended and forgets the recorder. */
+void hw_monitor_stop_recording(hw_monitor_t* monitor, uint64_t now_ns);
+
+/* Records that the process exits with `code`, as JavaScript is told; what still
+ * happens until its end is recorded all the same. */
+void hw_monitor_record_exit(hw_monitor_t* monitor, uint64_t now_ns,
+                            int32_t code);
+
+/* Says where sites come from; `sites` may be NULL. */
+void hw_monitor_set_sites(hw_monitor_t* monitor, hw_monitor_sites_cb sites,
+                          void* data);
+
 /* Takes in one GC event. Safe inside a GC. */
 void hw_monitor_gc(hw_monitor_t* monitor, const hw_gc_event_t* event);
+
+/* Addresses that the next hw_monitor_gc will write to, see hw_v8_next_lines: up
+ * to HW_MONITOR_NEXT_LINES of them, into `lines`. Returns how many. Safe inside
+ * a GC. */
+#define HW_MONITOR_NEXT_LINES (4 + HW_RECORDER_NEXT_LINES)
+size_t hw_monitor_next_lines(const hw_monitor_t* monitor, const void** lines);
 
 /* Takes in a reading of the timer, appends the sample it makes to the series
  * and copies it to `sample`. `missed` is the number of samples that were due
@@ -156,10 +162,14 @@ const hw_sample_t* hw_monitor_sample_at(const hw_monitor_t* monitor,
 const hw_histogram_t* hw_monitor_pauses(const hw_monitor_t* monitor,
                                         hw_gc_kind_t kind);
 
+/* The same pauses, counted between fixed bounds. Owned by the monitor. */
+const hw_buckets_t* hw_monitor_buckets(const hw_monitor_t* monitor,
+                                       hw_gc_kind_t kind);
+
 void hw_monitor_stats(const hw_monitor_t* monitor, hw_monitor_stats_t* stats);
 
-/* Ends the series: gives back the memory that only a running watch needs.
- * What was recorded can still be read. */
+/* Ends the series: gives back the memory that only a running
+ * watch needs. What was recorded can still be read. */
 void hw_monitor_finish(hw_monitor_t* monitor);
 
 #endif /* HW_MONITOR_H_ */

@@ -14,15 +14,17 @@ void hw_pressure_init(hw_pressure_t* pressure,
 /* Begins or ends the episode of `event->reason`. */
 static void judge(hw_pressure_t* pressure, const hw_pressure_event_t* event) {
   hw_pressure_reason_t reason = event->reason;
-  if (event->threshold == 0) return;
-  if (pressure->active[reason]) {
-    if (event->ratio < event->threshold * pressure->options.release)
-      pressure->active[reason] = false;
-  } else if (event->ratio > event->threshold) {
-    pressure->active[reason] = true;
-    pressure->pending[reason] = true;
-    pressure->event[reason] = *event;
-  }
+  bool active = pressure->active[reason];
+  if (event->threshold == 0 ||
+      (active ? event->ratio >= event->threshold * pressure->options.release
+              : event->ratio <= event->threshold))
+    return;
+  pressure->active[reason] = !active;
+  pressure->change[reason] = *event;
+  pressure->changed |= 1u << reason;
+  if (active) return;
+  pressure->pending[reason] = true;
+  pressure->event[reason] = *event;
 }
 
 static void judge_share(hw_pressure_t* pressure, hw_pressure_reason_t reason,
@@ -129,6 +131,18 @@ bool hw_pressure_next(hw_pressure_t* pressure, hw_pressure_event_t* event) {
       *event = pressure->event[reason];
       return true;
     }
+  }
+  return false;
+}
+
+bool hw_pressure_changed(hw_pressure_t* pressure, hw_pressure_event_t* event,
+                         bool* begins) {
+  for (int reason = 0; reason < HW_PRESSURE_REASONS; reason++) {
+    if ((pressure->changed & 1u << reason) == 0) continue;
+    pressure->changed &= ~(1u << reason);
+    *event = pressure->change[reason];
+    *begins = pressure->active[reason];
+    return true;
   }
   return false;
 }

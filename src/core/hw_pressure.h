@@ -59,11 +59,13 @@ typedef struct {
   uint64_t slot_ns;     /* window / HW_PRESSURE_SLOTS */
   uint64_t judged_slot; /* in which gc-load was last judged */
   uint64_t start_ns;
+  uint32_t changed; /* bits of the reasons hw_pressure_changed has to tell of */
   hw_pressure_options_t options;
   bool active[HW_PRESSURE_REASONS];
   bool pending[HW_PRESSURE_REASONS];
   hw_pressure_slot_t slots[HW_PRESSURE_SLOTS];
   hw_pressure_event_t event[HW_PRESSURE_REASONS];
+  hw_pressure_event_t change[HW_PRESSURE_REASONS];
 } hw_pressure_t;
 
 /* Starts watching at `now_ns` with `options`, which must be in range:
@@ -99,6 +101,13 @@ bool hw_pressure_next(hw_pressure_t* pressure, hw_pressure_event_t* event);
 /* Makes hw_pressure_next give the beginnings of all episodes that go on, and
  * of no other. */
 void hw_pressure_retell(hw_pressure_t* pressure);
+
+/* Moves out what began or ended since it was last asked: `*begins` tells which,
+ * and of an end `event` has the ratio that was below. Returns whether there was
+ * something; of each reason only the newest is kept. Takes nothing away from
+ * hw_pressure_next. Safe inside a GC. */
+bool hw_pressure_changed(hw_pressure_t* pressure, hw_pressure_event_t* event,
+                         bool* begins);
 
 /* The name of a reason, as events carry it. A static string. */
 const char* hw_pressure_reason_name(hw_pressure_reason_t reason);

@@ -16,6 +16,10 @@ void hw_napi_throw_last(napi_env env);
 /* Throws the heapwatch error `error`, one of hw_error.h. */
 void hw_napi_throw(napi_env env, int error);
 
+/* An Error for `error`, with `detail` in parentheses unless that is "". NULL
+ * with an exception pending if it cannot be made. */
+napi_value hw_napi_error(napi_env env, int error, const char* detail);
+
 /* The number that is property `name` of `object`. Returns false with an
  * exception pending if it is none. */
 bool hw_napi_get_number(napi_env env, napi_value object, const char* name,
@@ -26,6 +30,23 @@ bool hw_napi_set_number(napi_env env, napi_value object, const char* name,
                         double number);
 bool hw_napi_set_string(napi_env env, napi_value object, const char* name,
                         const char* string);
+
+/* Throws `error` for a file: "path: what is wrong (detail)". `detail` may be
+ * NULL. */
+void hw_napi_throw_file(napi_env env, int error, const char* path,
+                        const char* detail);
+
+/* The string that `value` is, in UTF-8, closed by a zero and to be freed; its
+ * length goes to `*length` unless that is NULL. NULL with an exception pending
+ * if it is none. */
+char* hw_napi_get_string(napi_env env, napi_value value, size_t* length);
+
+/* Calls the function done(error, value) that `done` refers to; either may be
+ * NULL, for undefined. A promise that is Node-API's own cannot be freed once
+ * the environment ends: so JavaScript makes it, and gives this to settle it.
+ * Does nothing if no JavaScript runs any more. */
+void hw_napi_settle(napi_env env, napi_ref done, napi_value error,
+                    napi_value value);
 
 #define HW_NAPI(env, call)     \
   do {                         \

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "core/hw_error.h"
+#include "heap_snapshot.h"
 
 static void on_gc_begin(void* data, uint32_t type, const hw_gc_mark_t* now) {
   hw_environment_t* environment = data;
@@ -18,7 +19,17 @@ static void on_gc_end(void* data, uint32_t type, uint32_t flags,
   if (hw_gc_end(&environment->pairing, type, flags, now, &event) != 0) return;
   for (hw_member_t* m = environment->running; m != NULL; m = m->next)
     hw_monitor_gc(m->monitor, &event);
+  hw_napi_sites_gc(environment, &event);
+  /* Of one watch: as a rule there is no other. */
+  const void* lines[HW_MONITOR_NEXT_LINES];
+  size_t count =
+      environment->running == NULL
+          ? 0
+          : hw_monitor_next_lines(environment->running->monitor, lines);
+  hw_v8_next_lines(environment->v8, lines, count);
 }
+
+_Static_assert(HW_MONITOR_NEXT_LINES <= HW_V8_NEXT_LINES, "there is room");
 
 /* Node.js waits for the removal of the hook, running the loop meanwhile. */
 static void end_cleanup(hw_environment_t* environment) {
@@ -31,6 +42,7 @@ static void on_cleanup(napi_async_cleanup_hook_handle handle, void* data) {
   environment->exiting = true;
   while (environment->running != NULL)
     environment->running->close(environment->running);
+  hw_heap_snapshot_cancel(environment);
   napi_env env = environment->env;
   if (environment->memory_usage != NULL)
     napi_delete_reference(env, environment->memory_usage);

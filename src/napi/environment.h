@@ -8,6 +8,7 @@
 
 #include "core/hw_gc.h"
 #include "core/hw_monitor.h"
+#include "sites.h"
 #include "v8/hw_v8.h"
 
 /*
@@ -28,15 +29,28 @@ typedef struct hw_member_s {
   struct hw_member_s* next;
   hw_monitor_t* monitor;
   void (*close)(struct hw_member_s* member);
+  /* The heap nears its limit. In an interrupt of JavaScript. */
+  void (*near_limit)(struct hw_member_s* member);
+  bool recording;
+  /* Writes sites or a timeline of them down, JSON text, while recording. In an
+   * interrupt, or in V8's callback at the limit of the heap. */
+  void (*note)(struct hw_member_s* member, bool timeline, const char* json,
+               size_t length);
 } hw_member_t;
 
-typedef struct {
+struct hw_heap_snapshot_s;
+
+typedef struct hw_environment_s {
   napi_env env;
   uv_loop_t* loop;
   hw_v8_t* v8;
   hw_gc_pairing_t pairing;
   hw_member_t* running; /* list of the watches that are told of GCs */
-  size_t open;          /* watches with handles the loop still knows */
+  hw_napi_sites_t sites;
+  size_t open; /* watches and snapshots with handles the loop still knows */
+  struct hw_heap_snapshot_s* snapshot; /* being taken, or NULL */
+  uint64_t snapshot_nodes;             /* of the last one; 0: none yet */
+  uint64_t snapshot_heap_bytes;        /* how large the heap was then */
   bool exiting;
   napi_async_cleanup_hook_handle cleanup;
 

@@ -24,6 +24,7 @@
   XX(min_evidence_ms, "minEvidence")           \
   XX(left_share, "leftShare")                  \
   XX(past_share, "pastShare")                  \
+  XX(far_ms, "far")                            \
   XX(distant_ms, "distant")                    \
   XX(wave_ms, "wave")                          \
   XX(hold_share, "holdShare")                  \
@@ -35,6 +36,7 @@
   XX(fallback_ms, "fallback")                  \
   XX(fallback_heap_ms, "fallbackHeap")         \
   XX(fallback_growth, "fallbackGrowth")        \
+  XX(fallback_retained, "fallbackRetained")    \
   XX(end_ms, "end")                            \
   XX(end_share, "endShare")                    \
   XX(bucket_ms, "bucket")                      \
@@ -56,6 +58,29 @@ static double* option_at(hw_leak_options_t* options, size_t i) {
 
 #define OPTIONS (sizeof(option_map) / sizeof(option_map[0]))
 
+/* The two that are counts. */
+static const struct {
+  const char* name;
+  size_t offset;
+} count_map[] = {
+    {"minPoints", offsetof(hw_leak_options_t, min_points)},
+    {"minEnvelopePoints", offsetof(hw_leak_options_t, min_envelope_points)},
+};
+
+static uint32_t* count_at(hw_leak_options_t* options, size_t i) {
+  return (uint32_t*)((char*)options + count_map[i].offset);
+}
+
+#define COUNTS (sizeof(count_map) / sizeof(count_map[0]))
+
+/* Reads a number if the object has one of this name. */
+static bool get_if_there(napi_env env, napi_value object, const char* name,
+                         double* number) {
+  bool has = false;
+  return napi_has_named_property(env, object, name, &has) != napi_ok || !has ||
+         hw_napi_get_number(env, object, name, number);
+}
+
 bool hw_napi_get_leak_options(napi_env env, napi_value object,
                               hw_leak_options_t* options, bool* wanted) {
   napi_value given;
@@ -68,13 +93,13 @@ bool hw_napi_get_leak_options(napi_env env, napi_value object,
   }
   *wanted = type == napi_object;
   for (size_t i = 0; *wanted && i < OPTIONS; i++) {
-    bool has = false;
-    if (napi_has_named_property(env, given, option_map[i].name, &has) ==
-            napi_ok &&
-        has &&
-        !hw_napi_get_number(env, given, option_map[i].name,
-                            option_at(options, i)))
+    if (!get_if_there(env, given, option_map[i].name, option_at(options, i)))
       return false;
+  }
+  for (size_t i = 0; *wanted && i < COUNTS; i++) {
+    double count = *count_at(options, i);
+    if (!get_if_there(env, given, count_map[i].name, &count)) return false;
+    *count_at(options, i) = (uint32_t)count;
   }
   return true;
 }
@@ -87,6 +112,11 @@ static napi_value defaults(napi_env env) {
   for (size_t i = 0; i < OPTIONS; i++) {
     if (!hw_napi_set_number(env, object, option_map[i].name,
                             *option_at(&options, i)))
+      return NULL;
+  }
+  for (size_t i = 0; i < COUNTS; i++) {
+    if (!hw_napi_set_number(env, object, count_map[i].name,
+                            *count_at(&options, i)))
       return NULL;
   }
   return object;

@@ -12,10 +12,13 @@
 #include "check.h"
 #include "core/hw_monitor.h"
 #include "environment.h"
+#include "heap_snapshot.h"
 #include "leak.h"
+#include "recording.h"
 #include "snapshot.h"
 #include "v8/hw_v8.h"
 #include "watch.h"
+#include "write.h"
 
 /* The ABI of the running Node.js, process.versions.modules; 0 if it cannot be
  * told. */
@@ -62,7 +65,13 @@ static napi_value sample_fields(napi_env env) {
 }
 
 static napi_value export_all(napi_env env, napi_value exports) {
-  napi_value setup, length, fields;
+  napi_value setup, length, fields, version;
+  /* Node.js loads any binary of its ABI: lib/native.js compares this with the
+   * version of the package before it uses anything else. */
+  HW_NAPI(env,
+          napi_create_string_utf8(env, HW_VERSION, NAPI_AUTO_LENGTH, &version));
+  HW_NAPI(env,
+          napi_set_named_property(env, exports, "heapwatchVersion", version));
   HW_NAPI(env, napi_create_function(env, "setup", NAPI_AUTO_LENGTH,
                                     hw_environment_setup, NULL, &setup));
   HW_NAPI(env, napi_set_named_property(env, exports, "setup", setup));
@@ -72,7 +81,10 @@ static napi_value export_all(napi_env env, napi_value exports) {
   if (fields == NULL) return NULL;
   HW_NAPI(env, napi_set_named_property(env, exports, "sampleFields", fields));
   return hw_watch_define(env, exports) && hw_napi_leak_define(env, exports) &&
-                 hw_snapshot_define(env, exports)
+                 hw_recording_define(env, exports) &&
+                 hw_snapshot_define(env, exports) &&
+                 hw_heap_snapshot_define(env, exports) &&
+                 hw_write_define(env, exports)
              ? exports
              : NULL;
 }

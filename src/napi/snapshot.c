@@ -45,7 +45,7 @@ static const char* const questions[QUESTIONS] = {
 
 typedef struct {
   napi_async_work work;
-  napi_deferred deferred;
+  napi_ref done; /* settles the promise */
   napi_ref shared_ref;
   volatile uint8_t* shared; /* owned by JavaScript, kept by the reference */
   question_t question;
@@ -62,6 +62,7 @@ typedef struct {
 
 static void destroy(napi_env env, job_t* job) {
   if (job->shared_ref != NULL) napi_delete_reference(env, job->shared_ref);
+  if (job->done != NULL) napi_delete_reference(env, job->done);
   if (job->work != NULL) napi_delete_async_work(env, job->work);
   for (unsigned i = 0; i < PATHS_MAX; i++)
     free(job->paths[i]);
@@ -171,23 +172,20 @@ static napi_value make_error(napi_env env, const job_t* job) {
   return error;
 }
 
-/* If the environment is ending, settling fails, and nobody is left to know. */
+/* If the environment is ending, nobody is left to know. */
 static void complete(napi_env env, napi_status cancelled, void* data) {
   job_t* job = data;
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) == napi_ok) {
-    napi_value value = NULL;
+    napi_value value = NULL, error = NULL;
     if (cancelled == napi_cancelled) job->status = HW_ECANCELED;
     if (job->status == 0 &&
         napi_create_buffer_copy(env, job->out.length, job->out.data, NULL,
                                 &value) != napi_ok)
       job->status = HW_ENOMEM;
-    if (job->status != 0) {
-      value = make_error(env, job);
-      if (value != NULL) napi_reject_deferred(env, job->deferred, value);
-    } else {
-      napi_resolve_deferred(env, job->deferred, value);
-    }
+    if (job->status != 0) error = make_error(env, job);
+    if (job->status == 0 || error != NULL)
+      hw_napi_settle(env, job->done, error, value);
     napi_close_handle_scope(env, scope);
   }
   destroy(env, job);
@@ -287,19 +285,19 @@ static bool get_shared(napi_env env, napi_value value, job_t* job) {
   return napi_create_reference(env, value, 1, &job->shared_ref) == napi_ok;
 }
 
-static bool start(napi_env env, job_t* job, napi_value* promise) {
+static bool start(napi_env env, job_t* job, napi_value done) {
   napi_value name;
   return napi_create_string_utf8(env, "heapwatch.analyzeSnapshots",
                                  NAPI_AUTO_LENGTH, &name) == napi_ok &&
          napi_create_async_work(env, NULL, name, execute, complete, job,
                                 &job->work) == napi_ok &&
-         napi_create_promise(env, &job->deferred, promise) == napi_ok &&
+         napi_create_reference(env, done, 1, &job->done) == napi_ok &&
          napi_queue_async_work(env, job->work) == napi_ok;
 }
 
 static napi_value js_analyze(napi_env env, napi_callback_info info) {
-  size_t argc = 4;
-  napi_value argv[4], promise;
+  size_t argc = 5;
+  napi_value argv[5];
   HW_NAPI(env, napi_get_cb_info(env, info, &argc, argv, NULL, NULL));
   job_t* job = calloc(1, sizeof(*job));
   if (job == NULL) {
@@ -310,7 +308,7 @@ static napi_value js_analyze(napi_env env, napi_callback_info info) {
   job->options.progress_data = job;
   if (get_question(env, argv[0], job) && get_paths(env, argv[1], job) &&
       get_settings(env, argv[2], job) && get_shared(env, argv[3], job)) {
-    if (start(env, job, &promise)) return promise;
+    if (start(env, job, argv[4])) return NULL;
     hw_napi_throw_last(env);
   }
   destroy(env, job);

@@ -3,6 +3,8 @@
 #include "check.h"
 #include "core/hw_error.h"
 #include "leak.h"
+#include "objects.h"
+#include "recorder.h"
 #include "watch.h"
 
 /*
@@ -16,11 +18,12 @@
 #define LISTEN_GC 2u
 #define LISTEN_PRESSURE 4u
 #define LISTEN_LEAK 8u
+#define LISTEN_SHORT_GC 16u /* those below gcThreshold, too; with LISTEN_GC */
 
 #define NS_PER_MS 1e6
 
-static hw_watch_t* unwrap(napi_env env, napi_callback_info info, size_t argc,
-                          napi_value* argv) {
+hw_watch_t* hw_watch_unwrap(napi_env env, napi_callback_info info, size_t argc,
+                            napi_value* argv) {
   napi_value self;
   void* watch;
   HW_NAPI(env, napi_get_cb_info(env, info, &argc, argv, &self, NULL));
@@ -38,10 +41,11 @@ static napi_value number(napi_env env, size_t count) {
 static napi_value js_listen(napi_env env, napi_callback_info info) {
   napi_value argv[1];
   uint32_t bits;
-  hw_watch_t* watch = unwrap(env, info, 1, argv);
+  hw_watch_t* watch = hw_watch_unwrap(env, info, 1, argv);
   if (watch == NULL || watch->callback == NULL) return NULL;
   HW_NAPI(env, napi_get_value_uint32(env, argv[0], &bits));
   HW_CHECK(env, hw_monitor_keep_gcs(watch->monitor, bits & LISTEN_GC));
+  hw_monitor_keep_short_gcs(watch->monitor, bits & LISTEN_SHORT_GC);
   hw_monitor_keep_pressure(watch->monitor, bits & LISTEN_PRESSURE);
   watch->wants_samples = bits & LISTEN_SAMPLE;
   watch->wants_leaks = bits & LISTEN_LEAK;
@@ -52,14 +56,14 @@ static napi_value js_listen(napi_env env, napi_callback_info info) {
 
 /* stop() */
 static napi_value js_stop(napi_env env, napi_callback_info info) {
-  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  hw_watch_t* watch = hw_watch_unwrap(env, info, 0, NULL);
   if (watch != NULL) hw_watch_close(watch);
   return NULL;
 }
 
 /* sample(): the numbers of a sample taken now, in the order of sampleFields. */
 static napi_value js_sample(napi_env env, napi_callback_info info) {
-  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  hw_watch_t* watch = hw_watch_unwrap(env, info, 0, NULL);
   if (watch == NULL) return NULL;
   if (watch->callback == NULL) {
     hw_napi_throw(env, HW_ESTATE);
@@ -77,7 +81,7 @@ static napi_value js_sample(napi_env env, napi_callback_info info) {
  * oldest kept first; returns how many are kept. */
 static napi_value js_history(napi_env env, napi_callback_info info) {
   napi_value argv[1];
-  hw_watch_t* watch = unwrap(env, info, 1, argv);
+  hw_watch_t* watch = hw_watch_unwrap(env, info, 1, argv);
   if (watch == NULL) return NULL;
   napi_typedarray_type type;
   size_t length;
@@ -102,7 +106,7 @@ static napi_value js_history(napi_env env, napi_callback_info info) {
 
 /* takeGcs(): moves waiting events over, 8 numbers each; returns how many. */
 static napi_value js_take_gcs(napi_env env, napi_callback_info info) {
-  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  hw_watch_t* watch = hw_watch_unwrap(env, info, 0, NULL);
   if (watch == NULL) return NULL;
   double* out = watch->environment->transfer;
   double origin_ns = watch->environment->time_origin_ns;
@@ -126,7 +130,7 @@ static napi_value js_take_gcs(napi_env env, napi_callback_info info) {
 /* takePressure(): moves the next waiting event over, 6 numbers; returns
  * whether there was one. */
 static napi_value js_take_pressure(napi_env env, napi_callback_info info) {
-  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  hw_watch_t* watch = hw_watch_unwrap(env, info, 0, NULL);
   if (watch == NULL) return NULL;
   hw_pressure_event_t event;
   bool taken = hw_monitor_next_pressure(watch->monitor, &event);
@@ -145,55 +149,25 @@ static napi_value js_take_pressure(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* An object with a number for each name, or NULL with an exception pending. */
-static napi_value numbers(napi_env env, const char* const* names,
-                          const double* values, size_t count) {
-  napi_value object;
-  HW_NAPI(env, napi_create_object(env, &object));
-  for (size_t i = 0; i < count; i++) {
-    if (!hw_napi_set_number(env, object, names[i], values[i])) return NULL;
-  }
-  return object;
-}
-
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-static napi_value pauses_of(napi_env env, const hw_histogram_t* histogram) {
-  static const char* const names[] = {"count", "total", "min", "max", "mean",
-                                      "p50",   "p90",   "p99", "p999"};
-  static const double percentiles[] = {50, 90, 99, 99.9};
-  double values[COUNT_OF(names)] = {(double)histogram->count,
-                                    (double)histogram->sum_ns / NS_PER_MS,
-                                    (double)histogram->min_ns / NS_PER_MS,
-                                    (double)histogram->max_ns / NS_PER_MS,
-                                    hw_histogram_mean(histogram) / NS_PER_MS};
-  for (size_t i = 0; i < COUNT_OF(percentiles); i++)
-    values[5 + i] =
-        (double)hw_histogram_value_at_percentile(histogram, percentiles[i]) /
-        NS_PER_MS;
-  return numbers(env, names, values, COUNT_OF(names));
-}
 
 /* pauses(): { minor, major, incremental, weakcb }, times in ms. */
 static napi_value js_pauses(napi_env env, napi_callback_info info) {
-  static const char* const kinds[HW_GC_KINDS] = {"minor", "major",
-                                                 "incremental", "weakcb"};
-  hw_watch_t* watch = unwrap(env, info, 0, NULL);
-  napi_value result;
+  hw_watch_t* watch = hw_watch_unwrap(env, info, 0, NULL);
   if (watch == NULL) return NULL;
-  HW_NAPI(env, napi_create_object(env, &result));
+  const hw_histogram_t* pauses[HW_GC_KINDS];
+  const hw_buckets_t* buckets[HW_GC_KINDS];
   for (int kind = 0; kind < HW_GC_KINDS; kind++) {
-    napi_value one = pauses_of(env, hw_monitor_pauses(watch->monitor, kind));
-    if (one == NULL) return NULL;
-    HW_NAPI(env, napi_set_named_property(env, result, kinds[kind], one));
+    pauses[kind] = hw_monitor_pauses(watch->monitor, kind);
+    buckets[kind] = hw_monitor_buckets(watch->monitor, kind);
   }
-  return result;
+  return hw_napi_pauses(env, pauses, buckets);
 }
 
 /* spaces(): one object for each of V8's heap spaces, in V8's order. */
 static napi_value js_spaces(napi_env env, napi_callback_info info) {
   static const char* const names[] = {"size", "used", "available", "physical"};
-  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  hw_watch_t* watch = hw_watch_unwrap(env, info, 0, NULL);
   napi_value result, one, name;
   hw_heap_space_t space;
   if (watch == NULL) return NULL;
@@ -204,7 +178,7 @@ static napi_value js_spaces(napi_env env, napi_callback_info info) {
     const double values[] = {(double)space.size_bytes, (double)space.used_bytes,
                              (double)space.available_bytes,
                              (double)space.physical_bytes};
-    one = numbers(env, names, values, COUNT_OF(names));
+    one = hw_napi_numbers(env, names, values, COUNT_OF(names));
     if (one == NULL) return NULL;
     HW_NAPI(env,
             napi_create_string_utf8(env, space.name, NAPI_AUTO_LENGTH, &name));
@@ -214,26 +188,13 @@ static napi_value js_spaces(napi_env env, napi_callback_info info) {
   return result;
 }
 
-static napi_value pressure_names(napi_env env, const bool* active) {
-  napi_value list, name;
-  uint32_t length = 0;
-  HW_NAPI(env, napi_create_array(env, &list));
-  for (int reason = 0; reason < HW_PRESSURE_REASONS; reason++) {
-    if (!active[reason]) continue;
-    HW_NAPI(env, napi_create_string_utf8(env, hw_pressure_reason_name(reason),
-                                         NAPI_AUTO_LENGTH, &name));
-    HW_NAPI(env, napi_set_element(env, list, length++, name));
-  }
-  return list;
-}
-
 /* stats(): what the watch has counted. */
 static napi_value js_stats(napi_env env, napi_callback_info info) {
   static const char* const names[] = {"samples",  "missed",        "history",
                                       "gcs",      "gcTime",        "allocated",
                                       "heapLive", "oldSpaceLimit", "dropped",
                                       "pending",  "unpaired",      "ownBytes"};
-  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  hw_watch_t* watch = hw_watch_unwrap(env, info, 0, NULL);
   if (watch == NULL) return NULL;
   hw_monitor_stats_t s;
   hw_monitor_stats(watch->monitor, &s);
@@ -253,8 +214,8 @@ static napi_value js_stats(napi_env env, napi_callback_info info) {
       (double)s.pending,
       (double)watch->environment->pairing.unpaired,
       (double)(s.own_bytes + sizeof(*watch))};
-  napi_value result = numbers(env, names, values, COUNT_OF(names));
-  napi_value pressure = pressure_names(env, s.pressure);
+  napi_value result = hw_napi_numbers(env, names, values, COUNT_OF(names));
+  napi_value pressure = hw_napi_pressure_names(env, s.pressure);
   if (result == NULL || pressure == NULL) return NULL;
   HW_NAPI(env, napi_set_named_property(env, result, "pressure", pressure));
   napi_value suspected;
@@ -265,7 +226,7 @@ static napi_value js_stats(napi_env env, napi_callback_info info) {
 
 /* takeLeak(): the next verdict as an object, or undefined. */
 static napi_value js_take_leak(napi_env env, napi_callback_info info) {
-  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  hw_watch_t* watch = hw_watch_unwrap(env, info, 0, NULL);
   hw_leak_verdict_t verdict;
   double epoch_ms;
   if (watch == NULL ||
@@ -276,7 +237,7 @@ static napi_value js_take_leak(napi_env env, napi_callback_info info) {
 
 /* leaks(): the leaks that are established now. */
 static napi_value js_leaks(napi_env env, napi_callback_info info) {
-  hw_watch_t* watch = unwrap(env, info, 0, NULL);
+  hw_watch_t* watch = hw_watch_unwrap(env, info, 0, NULL);
   hw_leak_verdict_t verdict;
   double epoch_ms;
   napi_value list;
@@ -308,6 +269,12 @@ bool hw_watch_define(napi_env env, napi_value exports) {
       METHOD("pauses", js_pauses),
       METHOD("spaces", js_spaces),
       METHOD("stats", js_stats),
+      METHOD("sites", hw_watch_js_sites),
+      METHOD("heapProfile", hw_watch_js_heap_profile),
+      METHOD("record", hw_napi_record),
+      METHOD("answer", hw_napi_answer),
+      METHOD("noteCause", hw_napi_note_cause),
+      METHOD("exiting", hw_napi_exiting),
   };
 #undef METHOD
   napi_value constructor;
