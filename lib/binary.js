@@ -6,6 +6,11 @@
 const fs = require('node:fs')
 const path = require('node:path')
 
+/** Major version. Those before lack what heapwatch is made with. */
+const OLDEST_NODE = 20
+
+const PREBUILDS = path.join(__dirname, '..', 'prebuilds')
+
 // Of the identification that an ELF file begins with.
 const ELF_64_BIT = 2
 const ELF_LITTLE_ENDIAN = 1
@@ -24,8 +29,29 @@ function binaryPath ({
   abi = process.versions.modules
 } = {}) {
   const suffix = libc === 'musl' ? '.musl' : ''
-  return path.join(__dirname, '..', 'prebuilds', `${platform}-${arch}`,
+  return path.join(PREBUILDS, `${platform}-${arch}`,
     `heapwatch.abi${abi}${suffix}.node`)
+}
+
+/**
+ * The binaries that are here, for people: one line for each platform, such as
+ * "linux-x64 (ABI 115, 127)"; empty if there are none.
+ */
+function binariesHere () {
+  const list = (directory) => {
+    try {
+      return fs.readdirSync(directory)
+    } catch {
+      return []
+    }
+  }
+  return list(PREBUILDS).sort().flatMap((platform) => {
+    const abis = list(path.join(PREBUILDS, platform))
+      .map((name) => /^heapwatch\.abi(\d+)(\.musl)?\.node$/.exec(name))
+      .filter(Boolean)
+      .map(([, abi, musl]) => musl ? `${abi} with musl` : abi)
+    return abis.length > 0 ? [`${platform} (ABI ${abis.sort().join(', ')})`] : []
+  })
 }
 
 // An ELF program names its dynamic loader, and so its C library, in its first
@@ -61,4 +87,4 @@ function read (file, bytes) {
   }
 }
 
-module.exports = { binaryPath, isTruncated }
+module.exports = { OLDEST_NODE, binariesHere, binaryPath, isTruncated }

@@ -34,4 +34,10 @@ function ratioOrFalse (name, value) {
   return value
 }
 
-module.exports = { integer, number, ratioOrFalse }
+/** true or false. */
+function flag (name, value) {
+  if (typeof value !== 'boolean') throw invalidType(name, value, 'true or false')
+  return value
+}
+
+module.exports = { flag, integer, number, ratioOrFalse }

@@ -3,69 +3,31 @@
 const { EventEmitter } = require('node:events')
 const { performance } = require('node:perf_hooks')
 const { Watch, transfer } = require('./native')
+const channels = require('./channels')
 const { resolveOptions } = require('./options')
 const { youngReserve } = require('./limits')
 const { invalidType, stopped } = require('./errors')
-const { writeTrace } = require('./trace')
-
-// Numbers of one sample and one GC event in the transfer array.
-const SAMPLE_LENGTH = 17
-const GC_LENGTH = 8
+const { integer } = require('./checks')
+const { writeHeapProfile } = require('./heap-profile')
+const { nativeOptions, parseSites } = require('./sites')
+const { GC_LENGTH, SAMPLE_LENGTH, readGc, readSample } = require('./records')
+const { writeHeapSnapshot } = require('./heap-snapshot')
+const { LeakSnapshots } = require('./leak-snapshots')
+const { LeakCauses, noteCause } = require('./leak-causes')
+const { startRecorder } = require('./recorder')
+const { answerRequest } = require('./requests')
+const { TraceWriter } = require('./trace')
 
 // Bits that tell the native side what somebody listens to.
 const LISTEN = { sample: 1, gc: 2, pressure: 4, leak: 8, leakend: 8 }
+const LISTEN_SHORT_GC = 16
 
-const GC_TYPES = {
-  1: { kind: 'minor', type: 'scavenge' },
-  2: { kind: 'minor', type: 'minor-mark-sweep' },
-  4: { kind: 'major', type: 'mark-sweep-compact' },
-  8: { kind: 'incremental', type: 'incremental-marking' },
-  16: { kind: 'weakcb', type: 'process-weak-callbacks' }
-}
-const FORCED = 1 << 2
+// Sites in a leak event, and in watch.sites() unless more are asked for.
+const LEAK_SITES = 5
+const SITES = 10
+const MAX_SITES = 32
 
 const PRESSURE_REASONS = ['heap-limit', 'memory-limit', 'gc-load']
-
-// In the order of HW_SAMPLE_MAP in src/core/hw_monitor.h.
-function readSample (n, i) {
-  return {
-    time: n[i],
-    heapUsed: n[i + 1],
-    heapTotal: n[i + 2],
-    heapLimit: n[i + 3],
-    rss: n[i + 4],
-    external: n[i + 5],
-    arrayBuffers: n[i + 6],
-    mallocedMemory: n[i + 7],
-    physicalHeap: n[i + 8],
-    globalHandles: n[i + 9],
-    nativeContexts: n[i + 10],
-    detachedContexts: n[i + 11],
-    gcTime: n[i + 12],
-    gcLoad: n[i + 13],
-    allocationRate: n[i + 14],
-    loopDelay: n[i + 15],
-    memoryLimit: n[i + 16]
-  }
-}
-
-function readGc (n, i) {
-  const { kind, type } = GC_TYPES[n[i]]
-  const flags = n[i + 1]
-  return {
-    kind,
-    type,
-    forced: (flags & FORCED) !== 0,
-    flags,
-    startTime: n[i + 2],
-    duration: n[i + 3],
-    heapBefore: n[i + 4],
-    heapAfter: n[i + 5],
-    freed: n[i + 4] - n[i + 5],
-    externalBefore: n[i + 6],
-    externalAfter: n[i + 7]
-  }
-}
 
 function readPressure (n) {
   const event = {
@@ -86,20 +48,9 @@ function readPressure (n) {
 // last events before an exit get out.
 const flushes = new Set()
 
-// At an exit there is no later: a listener that throws must not keep the other
-// events from theirs.
-function flushAll () {
+function flushAll (code) {
   const errors = []
-  for (const flush of flushes) {
-    for (let more = true; more;) {
-      try {
-        flush()
-        more = false
-      } catch (error) {
-        errors.push(error)
-      }
-    }
-  }
+  for (const flush of flushes) flush(code, errors)
   if (errors.length > 0) throw errors[0]
 }
 
@@ -107,27 +58,42 @@ function flushAll () {
  * Watches the heap of the isolate it is created in (the main thread's, or a
  * Worker's) from construction until `stop()`. Never keeps a process alive.
  *
- * Emits `sample`, `gc`, `leak`, `leakend` and `pressure`; index.d.ts describes the events, the
+ * Emits `sample`, `gc`, `leak`, `leakend`, `cause` and `pressure`; index.d.ts describes the events, the
  * options and every method with units and ranges.
  */
 class HeapWatch extends EventEmitter {
   #native
   #listening = 0
   #stopped = false
-  #closeTrace
+  #trace
+  #leakSnapshots // option snapshotOnLeak
+  #leakCauses // option cause
+  #recorder = null // the path of the recorder's file
   #leaks // those established when the watch was stopped
   // Events fetched and not emitted yet: names and events in turn, from #next.
   #events = []
   #next = 0
-  #flush = () => {
-    if (this.#listening) this.#take()
-    this.#emitAll()
+  // At an exit there is no later: a listener that throws must not keep the
+  // other events from theirs. Each turn takes at least one off the list.
+  #flush = (code, errors) => {
+    try {
+      // Before any listener can throw: an exit is no crash.
+      if (this.#recorder) this.#native.exiting(Number(code) || 0)
+      if (this.#listening) this.#take()
+    } catch {} // whatever is wrong with us is no reason to end otherwise
+    do {
+      try {
+        this.#emitAll()
+      } catch (error) {
+        errors.push(error)
+      }
+    } while (this.#next < this.#events.length)
   }
 
   constructor (options) {
     super()
     this.options = resolveOptions(options)
-    const { interval, gcThreshold, history, pressure, leak } = this.options
+    const { interval, gcThreshold, history, pressure, leak, sites } = this.options
     this.#native = new Watch({
       interval,
       gcThreshold,
@@ -138,10 +104,22 @@ class HeapWatch extends EventEmitter {
       gcLoad: pressure.gcLoad || 0,
       gcLoadWindow: pressure.gcLoadWindow ?? 10_000,
       release: pressure.release ?? 1,
-      leak
-    }, (sampled) => this.#deliver(sampled))
+      leak,
+      ...nativeOptions(sites)
+    }, (sampled, number, request) => this.#deliver(sampled, number, request))
+    if (this.options.recorder) this.#recorder = startRecorder(this.#native, this.options)
+    const { snapshotOnLeak, cause } = this.options
+    if (snapshotOnLeak) {
+      this.#leakSnapshots = new LeakSnapshots(snapshotOnLeak, (result) => {
+        if (!this.#stopped) this.emit('snapshot', result)
+      })
+      this.#listen()
+    }
+    if (cause) this.#leakCauses = new LeakCauses(cause, (found) => this.#tellCause(found))
     if (flushes.size === 0) process.on('exit', flushAll)
     flushes.add(this.#flush)
+    channels.listeners.add(this.#listen)
+    this.#listen()
   }
 
   // What nobody listens to is not even sent here. Own methods rather than the
@@ -178,11 +156,14 @@ class HeapWatch extends EventEmitter {
     return this
   }
 
-  #listen () {
+  #listen = () => {
     let bits = 0
     for (const name of Object.keys(LISTEN)) {
-      if (this.listenerCount(name) > 0) bits |= LISTEN[name]
+      if (this.listenerCount(name) > 0 || channels.hasSubscribers(name)) bits |= LISTEN[name]
     }
+    if (this.#leakSnapshots || this.#leakCauses) bits |= LISTEN.leak
+    // A trace has every GC, whatever the option gcThreshold keeps from others.
+    if (this.#trace) bits |= LISTEN.sample | LISTEN.gc | LISTEN_SHORT_GC
     if (bits === this.#listening || this.#stopped) return
     this.#listening = bits
     this.#native.listen(bits)
@@ -195,17 +176,43 @@ class HeapWatch extends EventEmitter {
     const events = this.#events
     for (let leak = native.takeLeak(); leak; leak = native.takeLeak()) {
       const { over, ...event } = leak
-      events.push(over ? 'leakend' : 'leak', event)
+      if (over) {
+        this.#leakCauses?.over(event)
+        events.push('leakend', event)
+        continue
+      }
+      const whole = this.#withSites(event)
+      events.push('leak', whole)
+      this.#leakSnapshots?.take(whole)
+      this.#leakCauses?.find(whole)
     }
     while (native.takePressure()) events.push('pressure', readPressure(transfer))
     for (let count = native.takeGcs(); count > 0; count = native.takeGcs()) {
-      for (let i = 0; i < count; i++) events.push('gc', readGc(transfer, i * GC_LENGTH))
+      for (let i = 0; i < count; i++) this.#takeGc(readGc(transfer, i * GC_LENGTH))
     }
   }
 
-  #deliver (sampled) {
-    if (sampled) this.#events.push('sample', readSample(transfer, 0))
-    this.#take()
+  #follow (trace) {
+    this.#trace = trace
+    this.#listen()
+  }
+
+  #takeGc (gc) {
+    this.#trace?.gc(gc)
+    if (gc.duration >= this.options.gcThreshold) this.#events.push('gc', gc)
+  }
+
+  #withSites (leak) {
+    const { sites, state, unattributed = null } = parseSites(this.#native.sites(LEAK_SITES, false))
+    return { ...leak, sites, sitesState: state, unattributed }
+  }
+
+  #deliver (sampled, number, request) {
+    if (number !== undefined) answerRequest(this, this.#native, number, request)
+    const sample = sampled ? readSample(transfer, 0) : null
+    if (sample) this.#events.push('sample', sample)
+    if (this.#listening) this.#take()
+    if (sample) this.#trace?.sample(sample)
     this.#emitAll()
   }
 
@@ -219,6 +226,7 @@ class HeapWatch extends EventEmitter {
       while (this.#next < events.length) {
         const i = this.#next
         this.#next += 2
+        channels.publish(events[i], events[i + 1], this)
         this.emit(events[i], events[i + 1])
       }
       this.#next = events.length = 0
@@ -227,17 +235,31 @@ class HeapWatch extends EventEmitter {
     }
   }
 
+  #tellCause (found) {
+    if (this.#stopped) return
+    if (this.#recorder) noteCause(this.#native, found)
+    this.#events.push('cause', found)
+    this.#emitAll()
+  }
+
   /** Ends the watch after delivering what is waiting. May be called again. */
   stop () {
     if (this.#stopped) return
     if (this.#listening) this.#take()
     this.#leaks = this.leaks()
     this.#stopped = true
+    this.#leakCauses?.stop()
     this.#native.stop()
     flushes.delete(this.#flush)
+    channels.listeners.delete(this.#listen)
     if (flushes.size === 0) process.removeListener('exit', flushAll)
     this.#emitAll()
-    this.#closeTrace?.()
+    this.#trace?.close()
+  }
+
+  /** The path of the file that the watch records into, or null. */
+  get recorder () {
+    return this.#recorder
   }
 
   /** Whether the watch has been stopped. */
@@ -263,11 +285,28 @@ class HeapWatch extends EventEmitter {
     return this.#native.leaks().map(({ over, ...leak }) => leak)
   }
 
+  sites ({ timeline = false, limit = SITES } = {}) {
+    if (this.#stopped) throw stopped('sites')
+    if (typeof timeline !== 'boolean') throw invalidType('timeline', timeline, 'true or false')
+    return parseSites(this.#native.sites(integer(1, MAX_SITES)('limit', limit), timeline))
+  }
+
+  writeHeapProfile (path) {
+    if (this.#stopped) throw stopped('writeHeapProfile')
+    writeHeapProfile(this.#native.heapProfile(), this.sites({ limit: 1 }), path)
+  }
+
   writeTrace (path) {
     if (this.#stopped) throw stopped('writeTrace')
     if (typeof path !== 'string' || path === '') throw invalidType('path', path, 'the path of a file to make')
-    this.#closeTrace?.()
-    this.#closeTrace = writeTrace(this, path)
+    const trace = new TraceWriter(this, path, () => this.#follow(undefined))
+    this.#trace?.close()
+    this.#follow(trace)
+  }
+
+  async writeHeapSnapshot (path, options) {
+    if (this.#stopped) throw stopped('writeHeapSnapshot')
+    return writeHeapSnapshot(path, options)
   }
 
   pauses () {

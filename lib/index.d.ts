@@ -28,49 +28,146 @@ export interface PressureOptions {
  * left alone.
  */
 export interface LeakOptions {
-  /** Highest chance that a rise is chance. Default 0.01. */
+  /**
+   * Highest chance that a rise is chance, divided by the number of such windows
+   * the process has lived through. Lower: fewer false alarms in noisy processes,
+   * but more major GCs needed. Default 0.01.
+   */
   alpha?: number
-  /** Least growth of the heap, external memory and ArrayBuffers. Default 2 MiB. */
+  /**
+   * Major GCs that a sure verdict needs. Lower: earlier, and more often wrong.
+   * Default 6.
+   */
+  minPoints?: number
+  /** The same for the lowest samples of each few seconds. Default 10. */
+  minEnvelopePoints?: number
+  /**
+   * Least growth of heap, external memory and ArrayBuffers. Lower: slower leaks
+   * are found sooner, slow warm-ups too. Bytes. Default 2 MiB.
+   */
   minGrowth?: number
-  /** The same as a share of the size, whichever is more. Default 0.02. */
+  /**
+   * The same as a share of the size; whichever is more counts. From 0 to 1.
+   * Default 0.02.
+   */
   minGrowthShare?: number
-  /** Least growth of native memory. */
+  /**
+   * Least growth of native memory, whose noise is the allocator's. Bytes.
+   * Default 16 MiB.
+   */
   minNativeGrowth?: number
+  /**
+   * The same as a share of rss; whichever is more counts. From 0 to 1. Default
+   * 0.15.
+   */
   minNativeGrowthShare?: number
   /** Least growth of the number of contexts. Default 8. */
   minContexts?: number
-  /** Least slope of the last half of the evidence, relative to the first. Default 0.5. */
+  /**
+   * Least slope of the evidence's last half, relative to its first. Higher:
+   * caches that fill are told apart earlier, leaks that come in bursts are lost.
+   * Default 0.5.
+   */
   sustained?: number
-  /** How long growth must have been watched. Default 48 000. */
+  /**
+   * How long growth must have been watched. Lower: faster verdicts; each warm-up
+   * or cache that takes as long to fill is an alarm. Milliseconds. Default 42
+   * 000.
+   */
   evidence?: number
-  /** Once this share of the headroom is used up, `minEvidence` is enough. */
+  /**
+   * Once growth has used up this share of the headroom it began with,
+   * `minEvidence` is enough. Lower: earlier warnings of a heap that fills in a
+   * minute, and of one that only fills. From 0 to 1. Default 0.3.
+   */
   headroomShare?: number
+  /** How long growth must have been watched then. Milliseconds. Default 15 000. */
   minEvidence?: number
-  /** How long it must have been watched, as a share of the time left to the limit. */
+  /**
+   * Growth must also have been watched for this share of the time left to the
+   * limit. Higher: later, and surer, where there is time. From 0 to 1. Default
+   * 0.1.
+   */
   leftShare?: number
-  /** The same as a share of the process's past. */
+  /**
+   * But for no more than this share of the process's past. Higher: bursts of a
+   * process that has run for long are forgiven. From 0 to 1. Default 0.1.
+   */
   pastShare?: number
-  /** Beyond this time to the limit all of `leftShare` counts, up to `wave`. */
+  /**
+   * Beyond this time to the limit `evidence` grows in proportion to it: what
+   * fills slowly looks like a leak for long. 0 leaves `evidence` as it is.
+   * Milliseconds. Default 8 h.
+   */
+  far?: number
+  /**
+   * Beyond this time to the limit all of `leftShare` counts, whatever the past:
+   * a day's wave of traffic is no leak. Milliseconds. Default 24 h.
+   */
   distant?: number
+  /** The most that this asks for. Milliseconds. Default 36 h. */
   wave?: number
-  /** How long a suspicion is held before it is a verdict: a share of its evidence, and a time. */
+  /**
+   * A suspicion is held for this share of its evidence before it is a verdict.
+   * Higher: later, surer. Default 0.1.
+   */
   holdShare?: number
+  /** And at least for so long. Milliseconds. Default 8000. */
   hold?: number
-  /** A suspicion that nothing has borne out for this long is withdrawn. */
+  /**
+   * A suspicion that nothing has borne out for this long, or a quarter of its
+   * evidence, is withdrawn. Lower: leaks with pauses are lost. Milliseconds.
+   * Default 12 000.
+   */
   withdraw?: number
+  /**
+   * With fewer major GCs than `minPoints` the last interval must have risen at
+   * this share, or more, of the rate before. Lower: more leaks of quiet
+   * processes, more caches that fill. Default 0.75.
+   */
   fewSteady?: number
+  /** And at no more than this multiple of it. Default 3. */
   fewUnsteady?: number
+  /**
+   * And of what came between the last two, this share must have outlived the
+   * last; twice that for each GC fewer still. Lower: as for `fewSteady`. Default
+   * 0.06.
+   */
   fewRetained?: number
+  /**
+   * Without even those, how long the lowest samples of each few seconds must
+   * have risen. Lower: garbage that waits for its collection is taken for a
+   * leak. Milliseconds. Default 40 000.
+   */
   fallback?: number
+  /** The same for the heap, where all garbage is. Milliseconds. Default 5 min. */
   fallbackHeap?: number
+  /** How many times the least amount such growth must be. Default 2. */
   fallbackGrowth?: number
-  /** A leak is over when it has grown at less than `endShare` of its rate for this long. */
+  /**
+   * Where of all that came before the last major GC this share outlived it, the
+   * heap needs no more time than the others. Default 0.8.
+   */
+  fallbackRetained?: number
+  /**
+   * A leak is over when for this long, or half of its evidence, it grows at less
+   * than `endShare` of its rate. Lower: leaks with pauses are told again and
+   * again. Milliseconds. Default 30 000.
+   */
   end?: number
+  /** See `end`. From 0 to 1. Default 0.2. */
   endShare?: number
-  /** Widths of the finest buckets. */
+  /**
+   * Width of the finest buckets in which major GCs are kept. Milliseconds.
+   * Default 1000.
+   */
   bucket?: number
+  /** The same of samples. Milliseconds. Default 3000. */
   envelope?: number
-  /** Headroom assumed where no limit is known. */
+  /**
+   * Room taken for granted where no limit is known; it serves patience only.
+   * Lower: earlier verdicts there. Bytes. Default 2 GiB.
+   */
   assumedHeadroom?: number
 }
 
@@ -91,6 +188,261 @@ export interface WatchOptions {
   pressure?: PressureOptions | false
   /** Thresholds of the leak detector, or `false` to look for no leaks. */
   leak?: LeakOptions | false
+  /**
+   * When allocation sites are sampled: from the first suspicion of a leak or
+   * 60 % of the heap's limit on (`'auto'`, the default), always (`true`, or an
+   * object with settings), or never.
+   */
+  sites?: 'auto' | boolean | SitesOptions
+  /**
+   * Writes all that the watch learns into a file in shared memory, which other
+   * processes read and which is still there when this one has died. `true`: in
+   * this user's directory; a string: the path of the file. Default `false`.
+   */
+  recorder?: boolean | string | RecorderOptions
+  /**
+   * Takes a heap snapshot of each leak, without stopping, and emits `snapshot`.
+   * Default `false`.
+   */
+  snapshotOnLeak?: boolean | LeakSnapshotOptions
+  /**
+   * Finds out why a leak is held, from two heap snapshots that are taken without
+   * stopping and thrown away, and emits `cause`. Default `false`.
+   */
+  cause?: boolean | CauseOptions
+}
+
+/** How the cause of a leak is looked for; docs/snapshots.md says what it costs. */
+export interface CauseOptions {
+  /** Leaks that are looked into in the life of the watch, an integer from 1 to 1000. Default 3. */
+  limit?: number
+  /**
+   * Bytes that must leak between the two snapshots, at the rate of the leak, an
+   * integer from 262 144. Lower: sooner, and less sure. Default 4 MiB.
+   */
+  minGrowth?: number
+  /** Milliseconds to wait for that, at most, an integer of at least 1000. Default 600 000. */
+  maxWait?: number
+  /** As in HeapSnapshotOptions, for each of the two. */
+  maxPause?: number
+  /** Milliseconds that comparing them may take, an integer of at least 1000. Default 600 000. */
+  timeout?: number
+  /** Scheduling priority of what is started, 0 (that of the process) to 19. Default 19, the lowest. */
+  nice?: number
+  /** Bytes of memory to leave free, for the snapshots and for the analysis. Default 0. */
+  minFreeMemory?: number
+  /** Bytes of disk to leave free besides twice the heap. Default 256 MiB. */
+  minFreeDisk?: number
+  /** As in HeapSnapshotOptions. */
+  ignoreOomGroup?: boolean
+  /** Where the files are that have no name. Default `os.tmpdir()`. */
+  directory?: string
+  /** A directory in which to keep the snapshots. Default: they are not kept. */
+  keep?: string
+}
+
+export type CauseKind =
+  | 'global'
+  | 'module'
+  | 'closure'
+  | 'timer'
+  | 'listener'
+  | 'collection'
+  | 'promise'
+  | 'async-context'
+  | 'context'
+  | 'unknown'
+
+/** A step of the way from what holds to what is held. */
+export interface CauseStep {
+  /** Of the step before; the first has none. */
+  edge?: string | number
+  /** Of the node. */
+  name: string
+  /** V8's type of it, such as `object`. */
+  type: string
+  /** Where a function is, or a variable declared. */
+  url?: string
+  /** From 1. */
+  line?: number
+}
+
+/** Why what leaks is held. */
+export interface Cause {
+  leak: LeakEvent
+  kind: CauseKind
+  /** One sentence; of `unknown` why it cannot be told. */
+  description: string
+  path: CauseStep[]
+  /** What grows, or what of the program's own it holds; "" if that is not known. */
+  class: string
+  /** How many more there were in the second snapshot. */
+  count: number
+  /** How many more bytes they hold. */
+  retained: number
+  /** The classes that grew most between the two. */
+  grown?: Array<{ name: string, added: number, bytes: number }>
+  /** Milliseconds that the thread stood still for each snapshot. */
+  pauses?: number[]
+  /** Why no cause was looked for, or found: `ERR_HEAPWATCH_CAUSE_*` or `ERR_HEAPWATCH_SNAPSHOT_*`. */
+  error?: Error
+}
+
+/** Snapshots that are taken of leaks. */
+export interface LeakSnapshotOptions {
+  /** The directory of the files. Default `.`. */
+  directory?: string
+  /** How many in the life of the watch, an integer from 1 to 1000. Default 3. */
+  limit?: number
+  /** As in HeapSnapshotOptions. */
+  maxPause?: number
+  /** As in HeapSnapshotOptions. */
+  minFreeMemory?: number
+  /** Bytes of disk to leave free besides twice the heap. Default 1 GiB. */
+  minFreeDisk?: number
+}
+
+/** A snapshot that was taken of a leak, or `error`: why there is none. */
+export interface LeakSnapshot extends Partial<HeapSnapshotResult> {
+  leak: Leak
+  error?: Error
+}
+
+/** Settings of V8's sampling heap profiler. Sampling is on from the start. */
+export interface SitesOptions {
+  /**
+   * Bytes allocated for each sample, on average, an integer from 1024 to 2^30.
+   * Default 524 288. With `'auto'` it is 65 536 to 524 288, as fits how much
+   * the process allocates.
+   */
+  sampleInterval?: number
+  /** Frames of each stack, an integer from 1 to 128. Default 32. */
+  stackDepth?: number
+}
+
+/** Whose code a function is: by its url, in node_modules, "node:", or V8's. */
+export type FrameKind = 'application' | 'library' | 'internal' | 'native'
+
+/** A function on a stack. V8 tells where it begins, not which of its lines ran. */
+export interface Frame {
+  /** "" if it has no name. */
+  functionName: string
+  /** Of its script; "" for code without a name, such as that of `eval`. */
+  url: string
+  /** Where the function begins, from 1; 0 if that is unknown. */
+  line: number
+  column: number
+  kind: FrameKind
+  /** With --enable-source-maps: where it is in the script that runs. */
+  generated?: { url: string, line: number, column: number }
+}
+
+/** A place that allocates. Sizes are bytes, estimated from samples. */
+export interface Site extends Frame {
+  /** Of what was allocated here and is alive. */
+  bytes: number
+  /** Objects of it. */
+  count: number
+  /** Bytes a second by which that grows; negative if it shrinks. */
+  growthRate: number
+  /** Of the growth of all sites, 0 to 1. */
+  share: number
+  /** How evenly the bytes are spread over the time of sampling, 0 to 1. */
+  spread: number
+  /** `churn`: only young objects; `level`: only old ones, or no more than before. */
+  trend: 'growing' | 'churn' | 'level'
+  /** Whether these are Buffers or ArrayBuffers, whose memory is not on the heap. */
+  offHeap: boolean
+  /** The innermost function of the application; the site itself if it is one. */
+  application: Frame | null
+  /** `application` is not on the stack, but called the same way: see docs/sites.md. */
+  inferred: boolean
+  /** Innermost first, up to the outermost function of the application. */
+  stack: Frame[]
+  /** With `timeline`: live bytes by the interval they were allocated in. */
+  timeline?: number[]
+}
+
+/** Whether sites are sampled; `in-use`: another tool has V8's only profiler. */
+export type SitesState = 'sampling' | 'off' | 'in-use'
+
+/** The sites of this moment, the likeliest leak first. */
+export interface Sites {
+  state: SitesState
+  sites: Site[]
+  /** The rest only while sampling. Milliseconds since 1970. */
+  time?: number
+  /** When sampling began. */
+  since?: number
+  sampleInterval?: number
+  stackDepth?: number
+  /** Major collections since. */
+  collections?: number
+  /** Bytes of the heap after the last of them. */
+  heapUsed?: number
+  /** Bytes of what was sampled and is alive. */
+  sampled?: number
+  /** Share of the heap that no site accounts for: allocated before, mostly. 0 to 1. */
+  unattributed?: number
+  /** With `timeline`: what each value of a site's timeline is of. */
+  intervals?: Array<{ start: number, end: number, bytes: number }>
+}
+
+export interface SitesQuery {
+  /** Sites at most, 1 to 32. Default 10. */
+  limit?: number
+  /** With the bytes of each interval that are alive. */
+  timeline?: boolean
+}
+
+/** Where a watch records; docs/recorder.md describes the file. */
+export interface RecorderOptions {
+  /**
+   * The file, in which `%p` becomes the process id and `%t` the thread's. A
+   * recording of a dead process under that name is renamed to end in `.old`.
+   */
+  path?: string
+  /** The directory for a file named by process, thread and time, if there is no `path`. */
+  directory?: string
+  /** Bytes of the file, an integer from 2 MiB to 64 MiB. Default 4 MiB. */
+  size?: number
+  /** How many recordings of dead processes are left in the directory, from 0 to 10 000. Default 16. */
+  keep?: number
+}
+
+export interface HeapSnapshotOptions {
+  /**
+   * `true`: as `v8.writeHeapSnapshot()` does, standing still until it is
+   * written. Works everywhere; the other options have no meaning. Never done
+   * unless asked for. Default `false`.
+   */
+  blocking?: boolean
+  /**
+   * Milliseconds that the process may stand still. A larger one is expected, at
+   * 8 ms for 100 MB resident: refused. Default 200.
+   */
+  maxPause?: number
+  /** Milliseconds the child may take, an integer of at least 1000. Default 600 000. */
+  timeout?: number
+  /** Scheduling priority of the child, 0 (that of the process) to 19. Default 19, the lowest. */
+  nice?: number
+  /** Bytes of memory to leave free besides what the snapshot may take. Default 0. */
+  minFreeMemory?: number
+  /**
+   * Whether to try it where running out of memory would kill the whole control
+   * group, the process too. Default `false`.
+   */
+  ignoreOomGroup?: boolean
+}
+
+export interface HeapSnapshotResult {
+  /** The file, absolute. */
+  path: string
+  bytes: number
+  /** Milliseconds that the thread stood still, measured. */
+  pause: number
+  /** Milliseconds it took in all. */
+  duration: number
 }
 
 /** One reading of the process. Sizes are bytes, times milliseconds. */
@@ -217,6 +569,15 @@ export interface Leak {
   evidence: Array<{ time: number, value: number }>
 }
 
+/** A leak as the event tells it: with the places that allocate what stays. */
+export interface LeakEvent extends Leak {
+  /** Up to five, the likeliest first; none if they are not sampled. */
+  sites: Site[]
+  sitesState: SitesState
+  /** Share of the heap that no site accounts for; null if none are sampled. */
+  unattributed: number | null
+}
+
 /** Pauses of one kind since the watch began, in milliseconds. */
 export interface Pauses {
   count: number
@@ -229,6 +590,11 @@ export interface Pauses {
   p90: number
   p99: number
   p999: number
+  /**
+   * How many pauses took at most `le` milliseconds: bounds from 0.05 to 10 000
+   * and Infinity, every pause counted, exact.
+   */
+  buckets: Array<{ le: number, count: number }>
 }
 
 /** One of V8's heap spaces, in bytes. */
@@ -276,9 +642,13 @@ export interface HeapWatchEvents {
   gc: [gc: GcEvent]
   pressure: [pressure: PressureEvent]
   /** Once an episode, when it is established. */
-  leak: [leak: Leak]
+  leak: [leak: LeakEvent]
   /** When growth has stopped or memory has come back: the episode's last state. */
   leakend: [leak: Leak]
+  /** Of the option `cause`: once for each leak that was looked into. */
+  cause: [cause: Cause]
+  /** Of the option `snapshotOnLeak`. */
+  snapshot: [snapshot: LeakSnapshot]
 }
 
 /**
@@ -299,10 +669,19 @@ export class HeapWatch extends EventEmitter<HeapWatchEvents> {
   constructor (options?: WatchOptions)
 
   /** The options in force, defaults filled in. */
-  readonly options: Readonly<Required<Omit<WatchOptions, 'pressure' | 'leak'>>> & {
+  readonly options: Readonly<Required<Omit<WatchOptions, 'pressure' | 'leak' | 'sites' | 'recorder'>>> & {
     readonly pressure: Readonly<Required<PressureOptions>> | false
     readonly leak: Readonly<Required<LeakOptions>> | false
+    readonly sites: Readonly<{
+      when: 'suspected' | 'always'
+      sampleInterval: number | 'auto'
+      stackDepth: number
+    }> | false
+    readonly recorder: Readonly<RecorderOptions> | false
   }
+
+  /** The path of the file that is recorded into; null if there is none. */
+  readonly recorder: string | null
 
   /** Whether `stop()` has been called. */
   readonly stopped: boolean
@@ -325,12 +704,36 @@ export class HeapWatch extends EventEmitter<HeapWatchEvents> {
   leaks (): Leak[]
 
   /**
+   * The places that allocate what is alive, the likeliest leak first.
+   * @throws Error `ERR_HEAPWATCH_STOPPED` after `stop()`
+   */
+  sites (query?: SitesQuery): Sites
+
+  /**
+   * Writes all that is sampled and alive into a file: for Chrome DevTools if
+   * `path` ends in .heapprofile, for pprof, Pyroscope and others if in .pb.gz.
+   * @throws Error `ERR_HEAPWATCH_NOT_SAMPLING`, or of `fs.writeFileSync`
+   */
+  writeHeapProfile (path: string): void
+
+  /**
    * Writes what the watch sees from now on into a new file, as a trace that
-   * `heapwatch replay` reads. Each sample is a synchronous write of some
+   * `heapwatch replay` reads, in place of the trace before, if any. Every GC is
+   * in it, whatever `gcThreshold` is. Each sample is a synchronous write of some
    * hundred bytes.
    * @throws Error of `fs.openSync`, if the file exists or cannot be made
    */
   writeTrace (path: string): void
+
+  /**
+   * Takes a heap snapshot of this isolate and gives it the name `path`, in
+   * place of a file that has it, once it is whole. The process is forked: it
+   * stands still for milliseconds, and the snapshot is of that moment. Linux
+   * with glibc only. docs/snapshots.md says what it costs. The process stays
+   * until it is done. One at a time in a process.
+   * @throws Error (the promise is rejected) ERR_HEAPWATCH_SNAPSHOT_*, saying why it was refused or failed
+   */
+  writeHeapSnapshot (path: string, options?: HeapSnapshotOptions): Promise<HeapSnapshotResult>
 
   /** GC pauses by kind since the watch began. */
   pauses (): Record<GcKind, Pauses>
@@ -399,4 +802,97 @@ export interface AnalyzeOptions {
 export function analyze (path: string, options?: AnalyzeOptions): Promise<SnapshotSummary>
 
 /** The version of heapwatch. */
+/** A collection of a recording. */
+export interface RecordedGc extends GcEvent {
+  /** When it began, since 1970. */
+  time: number
+}
+
+export interface RecordedRange {
+  min: number
+  max: number
+  mean: number
+}
+
+/** A minute of a recording; the figures are as in samples. */
+export interface RecordedMinute {
+  /** When it began, since 1970. */
+  time: number
+  samples: number
+  gcs: number
+  gcTime: number
+  /** The longest pause in it, in milliseconds. */
+  maxPause: number
+  /** The heap after the last major collection, in bytes. */
+  heapLive: number
+  heapLimit: number
+  memoryLimit: number
+  heapTotal: number
+  allocationRate: number
+  maxAllocationRate: number
+  loopDelay: number
+  maxLoopDelay: number
+  heapUsed: RecordedRange
+  rss: RecordedRange
+  external: RecordedRange
+  arrayBuffers: RecordedRange
+}
+
+/** What a watch had counted. */
+export interface RecordedState {
+  /** When, since 1970. */
+  time: number
+  /** `stopped` if the watch was stopped or the process exited by itself. */
+  state: 'running' | 'stopped'
+  exitCode: number | null
+  gcs: number
+  samples: number
+  missed: number
+  dropped: number
+  gcTime: number
+  allocated: number
+  /** The heap after the last major collection, in bytes. */
+  heapLive: number
+  oldSpaceLimit: number
+  /** The pressure that there is. */
+  active: PressureReason[]
+  leaking: LeakMetric[]
+  suspected: boolean
+  /** The last sample. */
+  sample: Sample | null
+}
+
+/** A leak, its end, pressure, its end, a cause, sites: `data` is the event. */
+export interface RecordedNote {
+  time: number
+  kind: 'leak' | 'leakend' | 'cause' | 'pressure' | 'pressureend' | 'sites' | 'timeline'
+  data: any
+}
+
+/** A recorder's file. What the methods give is as of each call. */
+export interface Recording {
+  readonly path: string
+  /** Who is recorded; `{}` if that is damaged. */
+  readonly identity: Readonly<Record<string, any>>
+  /** Whether the watch that records still runs. */
+  readonly alive: boolean
+  state (): RecordedState
+  /** Those later than `since`, milliseconds since 1970; the oldest first. */
+  samples (query?: { since?: number }): Sample[]
+  minutes (query?: { since?: number }): RecordedMinute[]
+  gcs (query?: { since?: number }): RecordedGc[]
+  notes (query?: { since?: number }): RecordedNote[]
+  pauses (): Record<GcKind, Pauses>
+  /** Closes the file; may be called again. */
+  close (): void
+}
+
+/**
+ * Opens a recorder's file, of a process alive or dead, and reads it on a thread
+ * of libuv's pool. The methods of the recording then read what is new.
+ *
+ * Rejects with `ERR_HEAPWATCH_RECORDING_*`.
+ */
+export function readRecording (path: string): Promise<Recording>
+
 export const version: string

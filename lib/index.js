@@ -3,6 +3,7 @@
 const { threadId } = require('node:worker_threads')
 const { version } = require('../package.json')
 const { HeapWatch } = require('./heapwatch')
+const { readRecording } = require('./recorder')
 const { analyze } = require('./snapshot')
 
 // Environment variable: where the first watch of the isolate writes its trace.
@@ -24,4 +25,4 @@ function watch (options) {
   return created
 }
 
-module.exports = { watch, HeapWatch, analyze, version }
+module.exports = { watch, HeapWatch, analyze, readRecording, version }

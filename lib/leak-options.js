@@ -4,7 +4,7 @@
 // defaults are the detector's own.
 
 const { leakDefaults } = require('./native')
-const { number } = require('./checks')
+const { integer, number } = require('./checks')
 
 const DAY = 24 * 3_600_000
 const SIZE = [0, 2 ** 50]
@@ -25,6 +25,7 @@ const RANGES = {
   minEvidence: TIME,
   leftShare: SHARE,
   pastShare: SHARE,
+  far: TIME,
   distant: TIME,
   wave: TIME,
   holdShare: FACTOR,
@@ -36,6 +37,7 @@ const RANGES = {
   fallback: TIME,
   fallbackHeap: TIME,
   fallbackGrowth: FACTOR,
+  fallbackRetained: FACTOR,
   end: TIME,
   endShare: SHARE,
   bucket: [1, 3_600_000],
@@ -43,8 +45,13 @@ const RANGES = {
   assumedHeadroom: SIZE
 }
 
+// A window holds 32 points; fewer than 4 show no trend.
+const COUNTS = { minPoints: [4, 32], minEnvelopePoints: [4, 32] }
+
+const group = (ranges, check) => Object.entries(ranges).map(([name, range]) =>
+  [name, { default: leakDefaults[name], check: check(...range) }])
+
 /** For each option its default and its check, as lib/options.js wants them. */
-const LEAK = Object.fromEntries(Object.entries(RANGES).map(([name, range]) =>
-  [name, { default: leakDefaults[name], check: number(...range) }]))
+const LEAK = Object.fromEntries([...group(RANGES, number), ...group(COUNTS, integer)])
 
 module.exports = { LEAK }

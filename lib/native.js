@@ -5,8 +5,9 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const { performance } = require('node:perf_hooks')
-const { binaryPath, isTruncated } = require('./binary')
+const { OLDEST_NODE, binariesHere, binaryPath, isTruncated } = require('./binary')
 const { unusableBinary } = require('./errors')
+const { version } = require('../package.json')
 
 const BUILD_COMMAND = 'npx heapwatch build'
 
@@ -15,16 +16,35 @@ function describeHost () {
 }
 
 function missing (file) {
+  const here = binariesHere()
+  const major = parseInt(process.versions.node, 10)
   return unusableBinary('ERR_HEAPWATCH_NO_BINARY',
     `heapwatch has no binary for ${describeHost()}: there is no file ${file}. ` +
-    `Build it with: ${BUILD_COMMAND}`)
+    `${here.length > 0 ? `There are binaries for ${here.join(', ')}. ` : ''}` +
+    (major < OLDEST_NODE
+      ? `heapwatch needs Node.js ${OLDEST_NODE} or newer.`
+      : `Build one with: ${BUILD_COMMAND}`))
 }
 
+// What a load can fail with and keep its own code; all else is a broken binary.
+const MISFITS = ['ERR_HEAPWATCH_ABI', 'ERR_HEAPWATCH_STALE_BINARY']
+
 function broken (file, cause) {
-  const code = cause.code === 'ERR_HEAPWATCH_ABI' ? cause.code : 'ERR_HEAPWATCH_BROKEN_BINARY'
+  const code = MISFITS.includes(cause.code) ? cause.code : 'ERR_HEAPWATCH_BROKEN_BINARY'
   return unusableBinary(code,
     `heapwatch cannot use its binary ${file} in ${describeHost()}: ${cause.message}. ` +
-    `Build one that fits with: ${BUILD_COMMAND}`, cause)
+    `Build one that fits with: ${BUILD_COMMAND}` +
+    // A build goes to the package's own place, which is not looked at then.
+    (process.env.HEAPWATCH_BINARY ? ', and let HEAPWATCH_BINARY name that one or nothing' : ''), cause)
+}
+
+// A binary and lib/ belong together: one from before an upgrade loads, too, and
+// would fail at whatever option it does not know. The first ones told no version.
+function checkVersion ({ heapwatchVersion }) {
+  if (heapwatchVersion === version) return
+  const built = heapwatchVersion ? `heapwatch ${heapwatchVersion}` : 'an older heapwatch'
+  throw Object.assign(new Error(`the binary was built for ${built}, this is heapwatch ${version}`),
+    { code: 'ERR_HEAPWATCH_STALE_BINARY' })
 }
 
 function load () {
@@ -38,6 +58,7 @@ function load () {
     const addon = { exports: {} }
     process.dlopen(addon, path.toNamespacedPath(file))
     if (!addon.exports.Watch) throw new Error('the file is another addon')
+    checkVersion(addon.exports)
     return addon.exports
   } catch (error) {
     throw broken(file, error)
@@ -60,10 +81,27 @@ function timeOrigin () {
 }
 
 const binding = load()
+const clockOrigin = timeOrigin()
 // The numbers of samples and GC events cross in here, with no object made.
 const transfer = new Float64Array(binding.transferLength)
-binding.setup(process, transfer, timeOrigin())
+binding.setup(process, transfer, clockOrigin)
 
-const { Watch, Replay, analyzeSnapshots, sampleFields, leakDefaults } = binding
+const {
+  Watch, Recording, isRecording, Replay, analyzeSnapshots, takeSnapshot, cancelSnapshot,
+  sampleFields, leakDefaults, writeNow
+} = binding
 
-module.exports = { Watch, Replay, analyzeSnapshots, sampleFields, leakDefaults, transfer }
+module.exports = {
+  Watch,
+  Recording,
+  isRecording,
+  Replay,
+  analyzeSnapshots,
+  takeSnapshot,
+  cancelSnapshot,
+  sampleFields,
+  leakDefaults,
+  transfer,
+  clockOrigin,
+  writeNow
+}

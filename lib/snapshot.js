@@ -27,7 +27,10 @@ const POLL_INTERVAL = 100
 async function ask (question, paths, settings = {}, { onProgress, signal } = {}) {
   signal?.throwIfAborted()
   const shared = new Uint8Array(SHARED_BYTES)
-  const answer = analyzeSnapshots(question, paths, { limit: 20, ...settings }, shared)
+  const answer = new Promise((resolve, reject) => {
+    const done = (error, value) => error ? reject(error) : resolve(value)
+    analyzeSnapshots(question, paths, { limit: 20, ...settings }, shared, done)
+  })
   const cancel = () => { shared[CANCEL] = 1 }
   signal?.addEventListener('abort', cancel)
   const timer = onProgress && setInterval(() => onProgress(...progress(shared)), POLL_INTERVAL)

@@ -63,15 +63,29 @@ function which (name) {
   }
 }
 
+// Debian's compilers for other architectures, by Node.js' names.
+const CROSS = { arm64: 'aarch64-linux-gnu' }
+
+/** Variables that make a build one for another architecture; none for this one. */
+function crossCompilers (arch) {
+  if (!arch) return {}
+  const prefix = CROSS[arch]
+  if (!prefix) throw new Error(`There is no compiler for ${arch} here; known: ${Object.keys(CROSS).join(', ')}`)
+  const [CC, CXX, AR] = ['gcc', 'g++', 'ar'].map((tool) => `${prefix}-${tool}`)
+  return { CC, CXX, LINK: CXX, AR, CC_target: CC, CXX_target: CXX }
+}
+
 /**
  * The build tools that are not on this machine.
  *
+ * @param {string} [arch] another architecture to compile for
  * @returns {string[]} names of Debian packages, empty when all is there
  */
-function missingTools () {
+function missingTools (arch) {
   const { CC = 'cc', CXX = 'g++', PYTHON, npm_config_python: configured } = process.env
   const missing = []
   if (!which(CC.split(' ')[0]) || !which(CXX.split(' ')[0])) missing.push('g++')
+  if (arch && !which(crossCompilers(arch).CXX)) missing.push(`g++-${CROSS[arch]}`)
   if (!which('make')) missing.push('make')
   if (!PYTHON && !configured && !which('python3')) missing.push('python3')
   return missing
@@ -125,6 +139,13 @@ function headersAbi (directory) {
   } catch {}
 }
 
+/** The version of Node.js that the headers under `directory` are for. */
+function headersVersion (directory) {
+  const text = fs.readFileSync(path.join(directory, 'include', 'node', 'node_version.h'), 'utf8')
+  return ['MAJOR', 'MINOR', 'PATCH'].map((name) =>
+    new RegExp(`^#define NODE_${name}_VERSION (\\d+)`, 'm').exec(text)[1]).join('.')
+}
+
 /**
  * Finds the headers of a Node.js: those given, those beside its program, the
  * distribution's, and at last those in the npm package of that version.
@@ -158,16 +179,20 @@ async function findHeaders (node, given) {
  *
  * @param {number|string} version a major version, or an exact one: then that
  *   is tried first, and the newest of its major next
+ * @param {(line: string) => void} [log]
+ * @param {string} [arch] another architecture than this one's
  * @returns {Promise<{ binary: string, headers: string }>}
  */
-async function fetchNode (version, log = () => {}) {
+async function fetchNode (version, log = () => {}, arch = process.arch) {
   const major = parseInt(version, 10)
   const platform = process.platform === 'win32' ? 'win' : process.platform
-  const name = `node-${platform}-${process.arch}`
-  const target = path.join(BUILD, `node-v${major}`)
+  const name = `node-${platform}-${arch}`
+  const own = arch === process.arch
+  const folder = `node-v${major}${own ? '' : `-${arch}`}`
+  const target = path.join(BUILD, folder)
   const headers = path.join(target, 'node_modules', name)
   const binary = path.join(headers, 'bin', 'node')
-  await withLock(`node-v${major}`, async () => {
+  await withLock(folder, async () => {
     if (fs.existsSync(target)) return
     // Installed aside and then renamed, so that what is there is whole.
     const partial = `${target}.partial`
@@ -179,7 +204,8 @@ async function fetchNode (version, log = () => {}) {
       try {
         const [command, ...args] = npmCommand()
         await run(command, [...args, 'install', '--no-save', '--no-audit', '--no-fund',
-          '--ignore-scripts', '--prefix', partial, spec])
+          '--ignore-scripts', ...(own ? [] : ['--force', `--os=${platform}`, `--cpu=${arch}`]),
+          '--prefix', partial, spec])
         fs.renameSync(partial, target)
         return
       } catch (error) {
@@ -193,9 +219,12 @@ async function fetchNode (version, log = () => {}) {
 module.exports = {
   BUILD,
   ROOT,
+  crossCompilers,
   fetchNode,
   findHeaders,
   findNodeGyp,
+  headersAbi,
+  headersVersion,
   installCommand,
   missingTools,
   npmCommand,

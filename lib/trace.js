@@ -13,60 +13,82 @@ const FIELDS = ['heapUsed', 'heapTotal', 'rss', 'external', 'arrayBuffers', 'phy
 const round = (ms) => Math.round(ms * 1000) / 1000
 
 /**
- * Records from now on until the watch is stopped, into a new file. Lines are
- * written as each sample comes, and stay if the process dies.
- *
- * @param {import('./heapwatch').HeapWatch} watch
- * @param {string} path a file that does not exist yet
- * @throws {Error} of fs.openSync, if the file cannot be made
+ * Records what it is given into a new file. Lines are written with each sample,
+ * and stay if the process dies.
  */
-function writeTrace (watch, path) {
-  const fd = fs.openSync(path, 'wx', 0o600)
-  let lines = []
-  let described = false
-  let open = true
+class TraceWriter {
+  #watch
+  #path
+  #fd
+  #ended
+  #lines = []
+  #described = false
+  #open = true
+  #flush = () => this.#write()
 
-  const add = (record) => lines.push(JSON.stringify(record))
-  const onGc = (gc) => {
-    const { kind, heapBefore, heapAfter, externalBefore, externalAfter } = gc
-    add({ t: round(gc.startTime + gc.duration), type: 'gc', kind, duration: round(gc.duration), heapBefore, heapAfter, externalBefore, externalAfter })
+  /**
+   * @param {import('./heapwatch').HeapWatch} watch
+   * @param {string} path a file that does not exist yet
+   * @param {() => void} ended called when the file cannot be written any more
+   * @throws {Error} of fs.openSync, if the file cannot be made
+   */
+  constructor (watch, path, ended) {
+    this.#fd = fs.openSync(path, 'wx', 0o600)
+    this.#watch = watch
+    this.#path = path
+    this.#ended = ended
+    process.on('exit', this.#flush)
   }
-  const flush = () => {
-    if (!open || lines.length === 0) return
-    const text = lines.join('\n') + '\n'
-    lines = []
-    try {
-      fs.writeSync(fd, text)
-    } catch (error) {
-      close()
-      process.emitWarning(`heapwatch: the trace ${path} ends here: ${error.message}`)
-    }
+
+  gc ({ startTime, duration, kind, heapBefore, heapAfter, externalBefore, externalAfter }) {
+    this.#add({ t: round(startTime + duration), type: 'gc', kind, duration: round(duration), heapBefore, heapAfter, externalBefore, externalAfter })
   }
-  const onSample = (sample) => {
-    if (!described) {
-      const { heapLimit, memoryLimit } = sample
-      const { interval } = watch.options
-      add({ type: 'meta', node: process.version, interval, heapLimit, oldLimit: watch.stats().oldSpaceLimit, memoryLimit })
-      described = true
-    }
+
+  sample (sample) {
+    if (!this.#described) this.#describe(sample)
     const record = { t: round(sample.time - performance.timeOrigin), type: 'sample' }
     for (const field of FIELDS) record[field] = sample[field]
-    add(record)
-    flush()
+    this.#add(record)
+    this.#write()
   }
-  const close = () => {
-    open = false
-    fs.closeSync(fd)
-    watch.off('gc', onGc).off('sample', onSample)
-    process.off('exit', flush)
+
+  /** Writes what is left. May be called again. */
+  close () {
+    this.#write()
+    this.#end()
   }
-  watch.on('gc', onGc).on('sample', onSample)
-  process.on('exit', flush)
-  return () => {
-    if (!open) return
-    flush()
-    if (open) close()
+
+  #describe ({ heapLimit, memoryLimit }) {
+    const { interval } = this.#watch.options
+    const oldLimit = this.#watch.stats().oldSpaceLimit
+    // Before the collections that came ahead of the first sample.
+    this.#lines.unshift(JSON.stringify({ type: 'meta', node: process.version, interval, heapLimit, oldLimit, memoryLimit }))
+    this.#described = true
+  }
+
+  #add (record) {
+    this.#lines.push(JSON.stringify(record))
+  }
+
+  #write () {
+    if (!this.#open || this.#lines.length === 0) return
+    const text = this.#lines.join('\n') + '\n'
+    this.#lines = []
+    try {
+      fs.writeSync(this.#fd, text)
+    } catch (error) {
+      this.#end()
+      process.emitWarning(`heapwatch: the trace ${this.#path} ends here: ${error.message}`)
+      this.#ended()
+    }
+  }
+
+  #end () {
+    if (!this.#open) return
+    this.#open = false
+    fs.closeSync(this.#fd)
+    process.off('exit', this.#flush)
   }
 }
 
-module.exports = { writeTrace }
+module.exports = { TraceWriter }

@@ -35,7 +35,7 @@ function command ({ name, help, options = {}, files: [least, most] }, work) {
         throw new Error(count < least ? 'an argument is missing' : 'too many arguments')
       }
       for (const [key, { number }] of Object.entries(options)) {
-        if (number) parsed.values[key] = toNumber(key, parsed.values[key], number)
+        if (number && parsed.values[key] !== undefined) parsed.values[key] = toNumber(key, parsed.values[key], number)
       }
     } catch (error) {
       process.stderr.write(`heapwatch ${name}: ${error.message}\n\n${help}`)
@@ -110,4 +110,4 @@ function cut (text, width) {
   return plain.length > width ? `${plain.slice(0, width - 1)}…` : plain
 }
 
-module.exports = { askShowing, command, count, cut, print, size, table }
+module.exports = { askShowing, command, count, cut, print, size, table, toNumber }

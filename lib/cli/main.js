@@ -7,6 +7,14 @@
 
 const COMMANDS = [
   'build',
+  'run',
+  'ps',
+  'top',
+  'stat',
+  'report',
+  'web',
+  'export',
+  'snapshot',
   'replay',
   'summary',
   'diff',
@@ -48,5 +56,5 @@ main(process.argv.slice(2)).then((code) => {
 }, (error) => {
   if (error.code === 'EPIPE') return
   process.stderr.write(`heapwatch: ${error.message}\n`)
-  process.exitCode = 1
+  process.exitCode = error.exitCode ?? 1
 })

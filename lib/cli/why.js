@@ -1,6 +1,8 @@
 'use strict'
 
-const { askShowing, command, count, cut, print, size } = require('./command')
+const { causeText } = require('../describe')
+const { explain } = require('../why')
+const { askShowing, command, cut, print, size } = require('./command')
 const { showPath } = require('./path')
 
 const HELP = `Usage: heapwatch why OLDER NEWER [options]
@@ -20,22 +22,17 @@ options, 3 something leaks.
 const LEAKS = 3
 
 async function work ({ json }, files) {
-  const why = await askShowing('why', files)
+  const why = await explain(files, askShowing)
   print(json ? `${JSON.stringify(why)}\n` : show(why))
   return why.leaks ? LEAKS : 0
 }
 
 function show (why) {
-  if (!why.leaks) return `Nothing that a count explains grows: ${size(why.growth)} in all.\n`
-  const { count: [before, now], retained, item, itemType, class: payload } = why
-  const kind = itemType === 'closure' ? 'closures' : 'objects'
-  const content = payload === item ? '' : ` with \`${cut(payload, 60)}\``
-  const what = `${count(now - before)} more \`${cut(item, 60) || '(anonymous)'}\` ${kind}${content} ` +
-    `(${size(retained[1] - retained[0])})`
-  if (why.heldBy === undefined) {
-    return `${what} are held by something that cannot be told. All growth: ${size(why.growth)}.\n`
-  }
-  return `${what} are held by ${cut(why.heldBy, 300)} [${why.kind}]\n` +
+  const text = cut(causeText(why), 600)
+  const sentence = text.charAt(0).toUpperCase() + text.slice(1)
+  if (!why.leaks) return `${sentence}.\n`
+  if (why.heldBy === undefined) return `${sentence}. All growth: ${size(why.growth)}.\n`
+  return `${sentence} [${why.kind}]\n` +
     `${why.agree} of the ${why.samples} newest say so. All growth: ${size(why.growth)}. The way to one of them:\n` +
     showPath(why.path)
 }

@@ -1,0 +1,89 @@
+'use strict'
+
+// What `why` finds between two snapshots, completed by what is not in them: the
+// line on which a variable is declared is in its source, if that is on this
+// machine.
+
+const fs = require('node:fs')
+const path = require('node:path')
+const { fileURLToPath } = require('node:url')
+const { causeText } = require('./describe')
+const { ask } = require('./snapshot')
+
+const LARGEST_SOURCE = 8 << 20
+
+/**
+ * Asks why, and adds `description`, and to the anchor its `line`.
+ *
+ * @param {string[]} paths of two snapshots, the older first
+ * @param {(question: string, paths: string[]) => Promise<object>} [how] to ask
+ */
+async function explain (paths, how = ask) {
+  const why = await how('why', paths)
+  const { anchor, owner, path: way = [] } = why
+  for (const each of [anchor, owner]) {
+    if (!each?.url) continue
+    const file = fileOf(each.url)
+    const line = file && declarationLine(file, each)
+    if (line) each.line = line
+    why.heldBy = withPlace(why.heldBy, each, file)
+  }
+  if (anchor?.line && way.length > 0) way[0].line ??= anchor.line
+  return { ...why, description: causeText(why) }
+}
+
+/** The file of a script's URL, or undefined if it has none. */
+function fileOf (url) {
+  try {
+    if (url.startsWith('file:')) return fileURLToPath(url)
+  } catch {}
+  return path.isAbsolute(url) ? url : undefined
+}
+
+// The phrase has the file's name: here it gets the way to it, and the line.
+function withPlace (heldBy, { name, url, line }, file) {
+  const short = `(${url.slice(url.lastIndexOf('/') + 1)})`
+  const variable = `\`${name}\``
+  const at = heldBy.indexOf(short, Math.max(0, heldBy.lastIndexOf(variable)))
+  if (at < 0) return heldBy
+  const place = `(${file ? shown(file) : short.slice(1, -1)}${line ? `:${line}` : ''})`
+  return heldBy.slice(0, at) + place + heldBy.slice(at + short.length)
+}
+
+function shown (file) {
+  const below = path.relative(process.cwd(), file)
+  return below.startsWith('..') || below.length > file.length ? file : below
+}
+
+/**
+ * The line, from 1, on which a source declares a variable, or undefined: the
+ * least indented declaration of that name, of a function's variable the first
+ * after the function's own name.
+ */
+function declarationLine (file, { name, function: within }) {
+  let lines
+  try {
+    if (fs.statSync(file).size > LARGEST_SOURCE) return undefined
+    lines = fs.readFileSync(file, 'utf8').split('\n')
+  } catch {
+    return undefined
+  }
+  if (!/^[\w$]+$/.test(name)) return undefined
+  const word = `(?<![\\w$.])${name.replaceAll('$', '\\$')}(?![\\w$])`
+  const declared = new RegExp(`^(\\s*)(?:export\\s+)?(?:default\\s+)?(?:const|let|var|import|class|(?:async\\s+)?function)\\b[^=;]*?${word}`)
+  let begin = 0
+  if (within && /^[\w$]+$/.test(within)) {
+    const head = new RegExp(`(?<![\\w$.])${within.replaceAll('$', '\\$')}\\s*(?:\\(|=|:)`)
+    begin = Math.max(0, lines.findIndex((line) => head.test(line)))
+  }
+  let best
+  for (let i = begin; i < lines.length; i++) {
+    const match = declared.exec(lines[i])
+    if (!match) continue
+    if (within !== undefined) return i + 1
+    if (best === undefined || match[1].length < best.indent) best = { line: i + 1, indent: match[1].length }
+  }
+  return best?.line
+}
+
+module.exports = { declarationLine, explain }
