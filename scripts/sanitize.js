@@ -44,6 +44,7 @@ async function testOn (run, major, files) {
   const reports = path.join(REPORTS, `node-${version}`)
   fs.rmSync(reports, { recursive: true, force: true })
   fs.mkdirSync(reports, { recursive: true })
+  fs.chmodSync(reports, 0o777) // tests become other users, too
   await run.suite({
     name: `js, sanitized, on ${version}`,
     counter: 'node',

@@ -8,7 +8,7 @@
 const { execFileSync, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
-const { ROOT, fetchNode, installCommand, missingTools, npmCommand, run, which, withLock } =
+const { BUILD, ROOT, fetchNode, installCommand, missingTools, npmCommand, run, which, withLock } =
   require('../lib/toolchain')
 
 /** The Node.js majors that heapwatch is built for and tested on. */
@@ -20,12 +20,13 @@ const log = (line) => console.log(line)
  * Installs what is missing. Ends the process with the command to run when
  * that is up to its user.
  *
- * @param {{ tests?: boolean }} [needs] `tests`: what the C tests need, too
+ * @param {{ tests?: boolean, arches?: string[] }} [needs] `tests`: what the C tests
+ *   need, too; `arches`: compilers for these
  */
-async function setup ({ tests = false } = {}) {
+async function setup ({ tests = false, arches = [] } = {}) {
   try {
     await withLock('setup', async () => {
-      await installPackages(tests)
+      await installPackages(missingPackages(tests, arches))
       await installModules()
     })
   } catch (error) {
@@ -43,22 +44,13 @@ async function installModules () {
   await run(command, [...args, 'ci'])
 }
 
-async function installPackages (tests) {
-  const missing = missingPackages(tests)
+async function installPackages (missing) {
   if (missing.length === 0) return
   const command = installCommand(missing)
-  const asRoot = process.getuid() === 0
-    ? []
-    : which('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : null
-  if (!which('apt-get') || !asRoot) {
+  if (!which('apt-get') || !asRoot()) {
     throw new Error(`Missing here: ${missing.join(', ')}. Install, as root, with:\n  ${command}`)
   }
   log(`installing with apt-get: ${missing.join(' ')}`)
-  const apt = (...args) => {
-    const [program, ...rest] = [...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive',
-      'apt-get', '-qq', '-o', 'DPkg::Lock::Timeout=300', ...args]
-    return run(program, rest)
-  }
   // One unreachable source among several fails an update that brought what is
   // needed; the installation shows whether it did.
   const update = await apt('update').catch((error) => error)
@@ -69,8 +61,57 @@ async function installPackages (tests) {
   }
 }
 
-function missingPackages (tests) {
-  const missing = missingTools()
+// What to put before a command for it to run as root; undefined if that is up
+// to the user.
+function asRoot () {
+  if (process.getuid() === 0) return []
+  if (which('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0) return ['sudo', '-n']
+}
+
+function apt (...args) {
+  const [program, ...rest] = [...asRoot(), 'env', 'DEBIAN_FRONTEND=noninteractive',
+    'apt-get', '-qq', '-o', 'DPkg::Lock::Timeout=300', ...args]
+  return run(program, rest)
+}
+
+/**
+ * A program from a Debian package: the one on PATH, else one unpacked into
+ * `build/<package>/`, where it disturbs nothing and starts no service.
+ *
+ * @param {string} name of the package
+ * @param {string} program its path in the package
+ * @returns {Promise<string>} the path of the program
+ * @throws {Error} that says why it cannot be had
+ */
+async function programOf (name, program) {
+  const installed = which(path.basename(program))
+  if (installed) return installed
+  const target = path.join(BUILD, name)
+  await withLock(`deb-${name}`, async () => {
+    if (fs.existsSync(target)) return
+    if (!which('apt-get') || !which('dpkg-deb')) {
+      throw new Error(`${path.basename(program)} is not on PATH, and there is no apt-get to get it with`)
+    }
+    const partial = `${target}.partial`
+    fs.rmSync(partial, { recursive: true, force: true })
+    fs.mkdirSync(partial)
+    const download = () => run('apt-get', ['-qq', 'download', name], { cwd: partial })
+    await download().catch(async (error) => {
+      if (!asRoot()) throw error
+      await apt('update').catch(() => {})
+      await download()
+    })
+    const [archive] = fs.readdirSync(partial).filter((file) => file.endsWith('.deb'))
+    await run('dpkg-deb', ['-x', path.join(partial, archive), partial])
+    fs.rmSync(path.join(partial, archive))
+    fs.renameSync(partial, target)
+  })
+  return path.join(target, program)
+}
+
+function missingPackages (tests, arches) {
+  const others = arches.filter((arch) => arch !== process.arch)
+  const missing = [...new Set([...missingTools(), ...others.flatMap((arch) => missingTools(arch))])]
   if (tests) {
     if (!which('pkg-config')) missing.push('pkg-config')
     for (const [library, name] of [['cmocka', 'libcmocka-dev'], ['libuv', 'libuv1-dev']]) {
@@ -108,4 +149,4 @@ function parseMajors (values) {
   })
 }
 
-module.exports = { MAJORS, nodeOf, parseMajors, setup }
+module.exports = { MAJORS, nodeOf, parseMajors, programOf, setup }

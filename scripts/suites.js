@@ -12,7 +12,7 @@ const { BUILD, ROOT } = require('../lib/toolchain')
 const MINUTE = 60_000
 
 /** A suite that has not ended by then hangs, and is killed with all it started. */
-const SUITE_TIMEOUT = 15 * MINUTE
+const SUITE_TIMEOUT = 25 * MINUTE
 
 // How many tests passed, failed and were skipped, as each kind of suite says it.
 const COUNTERS = {

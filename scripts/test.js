@@ -15,7 +15,8 @@ const { MAJORS, nodeOf, parseMajors, setup } = require('./setup')
 const { SuiteRun, cSuite, nodeTest, pathOf, testFiles } = require('./suites')
 
 const KINDS = ['c', 'js', 'lint', 'types']
-const TOTAL_TIMEOUT = 29 * 60_000
+// They take half of that on two cores with nothing else to do.
+const TOTAL_TIMEOUT = 55 * 60_000
 
 async function main () {
   const { values, positionals } = parseArgs({
