@@ -1,18 +1,21 @@
 'use strict'
 
-// node alternate.js ADDON PAIRS UNITS
+// node alternate.js ADDON QUARTETS UNITS
 //
-// The workload with heapwatch on and off by turns in one process, in pairs of
-// blocks of the same size, each second pair the other way round. What differs
-// from process to process, such as where memory lies, is the same for both
-// halves of a pair. Prints the main thread's CPU time of each block.
+// The workload with heapwatch on and off by turns in one process, in blocks of
+// the same size: off, on, on, off, and then the other way round. What differs
+// from process to process, such as where memory lies, is the same for all of a
+// quartet, and what drifts evenly cancels out. Prints the main thread's CPU time
+// of the two blocks of each kind together.
 
 const heapwatch = require('..')
 const { createWorkload } = require('./workload')
 
 const bench = require(process.argv[2])
-const pairs = Number(process.argv[3])
+const quartets = Number(process.argv[3])
 const units = Number(process.argv[4])
+
+const ORDERS = [['bare', 'heapwatch', 'heapwatch', 'bare'], ['heapwatch', 'bare', 'bare', 'heapwatch']]
 
 async function main () {
   const work = createWorkload()
@@ -21,13 +24,15 @@ async function main () {
     const watch = name === 'heapwatch' ? heapwatch.watch() : undefined
     const before = bench.threadCpu()
     await work(units)
-    cpu[name].push(bench.threadCpu() - before)
+    const used = bench.threadCpu() - before
     watch?.stop()
+    return used
   }
   await work(60_000)
-  for (let pair = 0; pair < pairs; pair++) {
-    const order = pair % 2 === 0 ? ['bare', 'heapwatch'] : ['heapwatch', 'bare']
-    for (const name of order) await block(name)
+  for (let i = 0; i < quartets; i++) {
+    const sums = { bare: 0, heapwatch: 0 }
+    for (const name of ORDERS[i % 2]) sums[name] += await block(name)
+    for (const name of Object.keys(sums)) cpu[name].push(sums[name])
   }
   console.log(JSON.stringify(cpu))
 }

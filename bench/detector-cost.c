@@ -90,7 +90,7 @@ static void measure(const char* name, double (*live)(double), double others) {
     };
     double start = now_ns();
     hw_leak_sample(detector, &sample);
-    while (hw_leak_next(detector, &verdict))
+    while (hw_leak_next(detector, HW_LEAK_EVENTS, &verdict))
       continue;
     costs[count++] = now_ns() - start;
   }

@@ -35,6 +35,10 @@ const HOOKS = {
     const watch = heapwatch.watch()
     watch.on('gc', () => {})
     return () => watch.stop()
+  },
+  recorder () {
+    const watch = heapwatch.watch({ recorder: { keep: 0 } })
+    return () => watch.stop()
   }
 }
 
@@ -48,7 +52,7 @@ async function block (name, collect) {
   return { median: median(times.subarray(0, count)), count }
 }
 
-async function measure (collect) {
+async function measure (collect, rounds) {
   const result = Object.fromEntries(Object.keys(HOOKS).map((name) => [name, []]))
   let count = 0
   for (const name of Object.keys(HOOKS)) await block(name, collect) // warms up
@@ -65,10 +69,11 @@ async function measure (collect) {
 async function main () {
   const forced = await measure(async () => {
     for (let i = 0; i < FORCED_GCS; i++) global.gc(MINOR)
-  })
+  }, rounds)
   const work = createWorkload()
   await work(60_000)
-  const working = await measure(() => work(UNITS))
+  // Some twenty collections a block, of which no two are alike.
+  const working = await measure(() => work(UNITS), 8 * rounds)
   console.log(JSON.stringify({ forced, working }))
 }
 

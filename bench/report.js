@@ -3,7 +3,7 @@
 // Prints what was measured, as tables in Markdown: readable in a terminal, and
 // what bench/README.md shows. Every figure is a median, with the quartiles.
 
-const { summary } = require('./stats')
+const { medianInterval, summary } = require('./stats')
 
 function table (header, rows) {
   const widths = header.map((text, i) => Math.max(text.length, ...rows.map((row) => row[i].length)))
@@ -21,6 +21,10 @@ function spread (values, digits = 0) {
 const ratios = (above, below) => above.map((value, i) => value / below[i])
 const differences = (values, base) => values.map((value, i) => value - base[i])
 const inMicroseconds = (values) => values.map((value) => value / 1000)
+
+/** Where the median lies with 95 % confidence. */
+const interval = (values, digits = 4) =>
+  medianInterval(values).map((value) => value.toFixed(digits)).join(' … ')
 
 function printMissed (result, versions) {
   console.log('Collections missed, of those that --trace-gc shows\n')
@@ -49,12 +53,22 @@ function printThroughput (result) {
 }
 
 function printAlternate (result) {
-  console.log('Throughput with a watch and no listeners, on and off by turns in one process\n')
+  console.log('Throughput with a watch and no listeners, on and off by turns in one process, by CPU time\n')
   const labels = { usual: "Node.js's own young generation", heavy: 'young generation of 1 MB' }
-  table(['', 'ratio of CPU time to bare', 'pairs'], Object.entries(labels).map(([mode, label]) => {
+  table(['', 'ratio', '95 % interval of the median', 'quartets of blocks'], Object.entries(labels).map(([mode, label]) => {
     const { bare, heapwatch } = result[mode]
-    return [label, spread(ratios(bare, heapwatch), 4), String(bare.length)]
+    const ratio = ratios(bare, heapwatch)
+    return [label, spread(ratio, 4), interval(ratio), String(bare.length)]
   }))
+}
+
+function printInstructions ({ gcs, perGc, perSample, work, share }) {
+  console.log('Instructions inside heapwatch\'s callbacks, those of V8 and Node.js that they call included\n')
+  table(['', 'instructions', 'of'], [
+    ['a collection', perGc.toFixed(0), `${gcs} collections`],
+    ['a sample', perSample.toFixed(0), ''],
+    ['all collections, share of the work', `${(share * 100).toFixed(4)} %`, `${(work / 1e6).toFixed(0)} million`]
+  ])
 }
 
 function printHook (result) {
@@ -62,13 +76,18 @@ function printHook (result) {
   const labels = {
     minimal: 'two clock reads, two heap statistics',
     heapwatch: 'heapwatch',
-    listener: 'heapwatch, gc listener'
+    listener: 'heapwatch, gc listener',
+    recorder: 'heapwatch, recorder'
   }
   const net = (mode, name) => differences(result[mode][name], result[mode].none)
   const rows = Object.entries(labels).map(([name, label]) => [label,
     ...['forced', 'working'].map((mode) => spread(net(mode, name)))])
   rows.push(['ratio heapwatch / minimal', ...['forced', 'working'].map((mode) =>
     spread(ratios(net(mode, 'heapwatch'), net(mode, 'minimal')), 2))])
+  rows.push(['recorder on / off, difference', ...['forced', 'working'].map((mode) =>
+    spread(differences(result[mode].recorder, result[mode].heapwatch)))])
+  rows.push(['95 % interval of that median', ...['forced', 'working'].map((mode) =>
+    interval(differences(result[mode].recorder, result[mode].heapwatch), 0))])
   table(['', 'small forced scavenges', 'collections of the workload'], rows)
 }
 
@@ -83,8 +102,15 @@ function printDelivery (result) {
     }))
 }
 
-function printSamples ({ samples, collections }) {
-  console.log('One sample of the timer, against the calls that it replaces\n')
+function printSamples ({ alone, samples, collections }) {
+  const waking = { memoryUsage: 'a timer that calls process.memoryUsage()', both: 'and v8.getHeapStatistics()', heapwatch: 'a watch' }
+  console.log('CPU time of each sample of a process that does nothing else, being woken for it included, µs\n')
+  table(['', 'µs', 'ratio', '95 % interval of the median'], Object.entries(waking).map(([way, label]) => {
+    const ratio = ratios(alone[way], alone.memoryUsage)
+    return [label, spread(inMicroseconds(alone[way]), 1), spread(ratio, 2), interval(ratio, 2)]
+  }))
+
+  console.log('One sample of fifty at a time, against the calls that it replaces, less the timer of these\n')
   const labels = {
     memoryUsage: 'process.memoryUsage()',
     both: 'and v8.getHeapStatistics()',
@@ -101,6 +127,21 @@ function printSamples ({ samples, collections }) {
     .map((name) => [name, ((bytes[name] - bytes.bare) / gcs).toFixed(1)]))
 }
 
+function printRecorder ({ read, report, samples, polled }) {
+  console.log('The recorder\n')
+  table(['', 'median (quartiles)'], [
+    ['one sample, recorder off, µs', spread(inMicroseconds(samples.off), 2)],
+    ['one sample, recorder on, µs', spread(inMicroseconds(samples.on), 2)],
+    ['difference, µs', spread(inMicroseconds(differences(samples.on, samples.off)), 2)],
+    ['a full file read to objects, the first time, ms', read.first.toFixed(1)],
+    ['and again, ms', spread(read.later, 1)],
+    ['heapwatch report of it, beyond node -e 0, ms', spread(differences(report.text, report.node))],
+    ['with --html', spread(differences(report.html, report.node))],
+    [`CPU time of a process polled at 10 Hz / of the same when not, ${polled.alone.length} pairs`, spread(ratios(polled.polled, polled.alone), 4)],
+    ['95 % interval of that median', interval(ratios(polled.polled, polled.alone))]
+  ])
+}
+
 /** Prints the result of one Node.js. */
 function print (result, machine) {
   console.log(`## Node.js ${result.node}\n`)
@@ -110,9 +151,11 @@ function print (result, machine) {
   if (result.missed) printMissed(result.missed, versions)
   if (result.throughput) printThroughput(result.throughput)
   if (result.alternate) printAlternate(result.alternate)
+  if (result.instructions) printInstructions(result.instructions)
   if (result.hook) printHook(result.hook)
   if (result.delivery) printDelivery(result.delivery)
   if (result.samples) printSamples(result.samples)
+  if (result.recorder) printRecorder(result.recorder)
 }
 
 module.exports = { print }

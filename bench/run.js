@@ -7,16 +7,19 @@
 // says what each part measures and shows the figures.
 
 const { spawn } = require('node:child_process')
+const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
+const { BUILD, ROOT, run } = require('../lib/toolchain')
 const { parseMajors, setup } = require('../scripts/setup')
 const { prepare, reasonOf } = require('./setup')
+const { count } = require('./instructions')
 const { print } = require('./report')
 const { rotated } = require('./stats')
 const { BUILT_IN } = require('./watchers')
 
-const PARTS = ['missed', 'throughput', 'alternate', 'hook', 'delivery', 'samples']
+const PARTS = ['missed', 'throughput', 'alternate', 'instructions', 'hook', 'delivery', 'samples', 'recorder']
 
 // A young generation of 1 MB is collected every few milliseconds: far more
 // often than in production, so that what a collection costs can be seen.
@@ -24,13 +27,18 @@ const GC_HEAVY = ['--max-semi-space-size=1']
 const UNITS = 40_000
 const CHILD_TIMEOUT_MS = 900_000
 
+// Where watches record, so that nobody's own recordings are pruned. In memory,
+// as by default.
+const RECORDINGS = path.join(fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir(), `heapwatch-bench-${process.pid}`)
+process.on('exit', () => fs.rmSync(RECORDINGS, { recursive: true, force: true }))
+
 /** Runs a script of this folder in a process of its own. */
 function runChild (script, { binary, cpu, flags = [], args = [] }) {
   const file = path.join(__dirname, script)
   const command = [binary, ...flags, file, ...args.map(String)]
   if (cpu !== undefined) command.unshift('taskset', '-c', cpu)
   return new Promise((resolve) => {
-    const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command[0], command.slice(1), { env: { ...process.env, HEAPWATCH_DIR: RECORDINGS }, stdio: ['ignore', 'pipe', 'pipe'] })
     const output = { stdout: '', stderr: '' }
     for (const stream of ['stdout', 'stderr']) {
       child[stream].on('data', (chunk) => { output[stream] += chunk })
@@ -99,16 +107,30 @@ async function throughput (node, rounds, broken) {
 }
 
 async function alternate (node, rounds) {
-  const run = (flags) =>
-    measure('alternate.js', { ...node, flags, args: [node.addon, rounds * 8, UNITS / 20] })
-  return { usual: await run([]), heavy: await run(GC_HEAVY) }
+  const on = (flags) =>
+    measure('alternate.js', { ...node, flags, args: [node.addon, rounds * 20, UNITS / 5] })
+  return { usual: await on([]), heavy: await on(GC_HEAVY) }
 }
+
+const instructions = (node) => count({ ...node, flags: GC_HEAVY })
 
 const hook = (node, rounds) =>
   measure('hook.js', { ...node, flags: ['--expose-gc', ...GC_HEAVY], args: [node.addon, rounds * 2] })
 
 const delivery = (node, rounds) =>
   measure('delivery.js', { ...node, flags: ['--expose-gc'], args: [node.addon, rounds] })
+
+// The full recording is written by a program that `make` builds.
+async function recorder (node, rounds) {
+  const full = path.join(BUILD, 'bench', 'full.hwrec')
+  await run('make', ['-C', path.join(ROOT, 'test', 'c'), 'full_recording'])
+  await run(path.join(BUILD, 'c', 'full_recording'), [full])
+  return measure('recorder.js', {
+    ...node,
+    flags: ['--expose-gc', ...GC_HEAVY],
+    args: [node.addon, rounds, full]
+  })
+}
 
 const samples = (node, rounds) =>
   measure('samples.js', {
@@ -124,11 +146,11 @@ async function bench (major, { rounds, parts, cpu, log }) {
   const builtIn = Object.keys(BUILT_IN).map((name) => ({ name, directory: '-' }))
   const node = { ...prepared, cpu, watchers: [...builtIn, ...peers] }
   const result = { node: node.version, rounds, peers: peers.map(({ name, version }) => ({ name, version })) }
-  const run = { missed, throughput, alternate, hook, delivery, samples }
+  const measures = { missed, throughput, alternate, instructions, hook, delivery, samples, recorder }
   for (const part of PARTS.filter((part) => parts.includes(part))) {
     log(`Node.js ${node.version}: ${part}`)
     try {
-      result[part] = await run[part](node, rounds, result.missed ?? {})
+      result[part] = await measures[part](node, rounds, result.missed ?? {})
     } catch (error) {
       // The other parts are worth having all the same.
       log(error.message)

@@ -18,11 +18,12 @@ const { PEERS } = require('./watchers')
  * @param {number} major
  * @param {object} options
  * @param {boolean} options.withPeers whether packages are to be installed, too
+ * @param {Record<string, { version: string }>} [options.packages] which
  * @param {(line: string) => void} options.log
  * @returns {Promise<{ version: string, binary: string, addon: string,
  *   peers: { name: string, directory: string, version: string, problem?: string }[] }>}
  */
-async function prepare (major, { withPeers, log }) {
+async function prepare (major, { withPeers, packages = PEERS, log }) {
   const node = await nodeOf(major)
   const abi = execFileSync(node.binary, ['-p', 'process.versions.modules'], { encoding: 'utf8' }).trim()
   await build({ nodeBinary: node.binary, headers: node.headers, jobs: 2, log })
@@ -31,8 +32,8 @@ async function prepare (major, { withPeers, log }) {
   return withLock(`bench-abi${abi}`, async () => {
     const addon = await buildAddon(directory, headers)
     const peers = []
-    for (const name of withPeers ? Object.keys(PEERS) : []) {
-      peers.push(await preparePeer(name, { ...node, directory, headers }, log))
+    for (const [name, { version }] of withPeers ? Object.entries(packages) : []) {
+      peers.push(await preparePeer(name, version, { ...node, directory, headers }, log))
     }
     return { version: node.version, binary: node.binary, addon, peers }
   })
@@ -49,8 +50,7 @@ async function buildAddon (directory, headers) {
 }
 
 // A package that cannot be installed or built is remembered as such.
-async function preparePeer (name, node, log) {
-  const { version } = PEERS[name]
+async function preparePeer (name, version, node, log) {
   const prefix = path.join(node.directory, name.replace('/', '__'))
   const directory = path.join(prefix, 'node_modules', name)
   const resultFile = path.join(prefix, 'result.json')

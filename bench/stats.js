@@ -23,6 +23,19 @@ function summary (values) {
   }
 }
 
+/**
+ * Where the median lies with 95 % confidence: by ranks, whatever the values'
+ * distribution.
+ *
+ * @returns {[number, number]}
+ */
+function medianInterval (values) {
+  const sorted = [...values].sort((a, b) => a - b)
+  const half = 0.98 * Math.sqrt(sorted.length)
+  const at = (position) => sorted[Math.max(0, Math.min(sorted.length - 1, Math.round(position)))]
+  return [at(sorted.length / 2 - half), at(sorted.length / 2 + half - 1)]
+}
+
 /** A list turned so that each round begins elsewhere, every other one backwards. */
 function rotated (list, round) {
   const by = round % list.length
@@ -30,4 +43,4 @@ function rotated (list, round) {
   return round % 2 === 0 ? turned : turned.reverse()
 }
 
-module.exports = { median, rotated, summary }
+module.exports = { median, medianInterval, rotated, summary }

@@ -1,11 +1,12 @@
 'use strict'
 
-// npm run bench:detect -- [--live] [--json FILE] [--jobs N] [--node MAJOR] [names…]
+// npm run bench:detect -- [--live] [--late SECONDS] [--json FILE] [--jobs N] [--node MAJOR] [names…]
 //
 // Judges heapwatch's leak detector, with its default options, and four rules in
 // use today over the corpus of test/fixtures: its recorded traces, of every
 // Node.js or of one; with --live the programs themselves, run now on this one.
-// Names, whole or in part, choose programs.
+// Names, whole or in part, choose programs. With --late the first seconds of each
+// trace are left out, as if the watch had come so late.
 //
 //   found       leaking programs that were announced, after the leak began
 //   right       of these, announced with the metric of the label
@@ -45,6 +46,11 @@ function replay (program, { meta, samples, gcs }) {
   const input = events.map((event) => JSON.stringify(event) + '\n').join('')
   const printed = execFileSync(program, [], { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'inherit'] })
   return printed.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line))
+}
+
+// What a watch sees that comes `late` milliseconds after the program.
+function seenFrom (events, late) {
+  return events.filter(({ t, type }) => type === 'meta' || t >= late)
 }
 
 // What a rule that only ever says "leak" has said.
@@ -122,11 +128,14 @@ async function main () {
     allowPositionals: true,
     options: {
       live: { type: 'boolean', default: false },
+      late: { type: 'string', default: '0' },
       json: { type: 'string' },
       jobs: { type: 'string', default: '6' },
       node: { type: 'string' }
     }
   })
+  const late = Number(values.late) * 1000
+  if (!(late >= 0)) throw new Error(`--late ${values.late}: must be seconds, from 0 on`)
   const programs = select(positionals)
   const traces = values.live
     ? await runAll(programs, Number(values.jobs), (line) => process.stderr.write(line + '\n'))
@@ -134,7 +143,7 @@ async function main () {
   const program = values.live ? null : buildReplay()
   const judged = { heapwatch: [], ...Object.fromEntries(Object.keys(rules).map((name) => [name, []])) }
   for (const each of traces) {
-    const trace = arrange(each.events ?? read(each.file), 900)
+    const trace = arrange(seenFrom(each.events ?? read(each.file), late), 900)
     const verdicts = { heapwatch: each.verdicts ?? replay(program, trace) }
     for (const [name, rule] of Object.entries(rules)) verdicts[name] = said(rule(trace))
     for (const [name, list] of Object.entries(verdicts)) {

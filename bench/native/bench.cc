@@ -7,12 +7,15 @@
  * the two is what that hook takes, in place, in a real collection; and what the
  * JS heap has grown by between them and between collections is what was
  * allocated. One isolate; everything is static.
+ *
+ * And what V8 itself takes for a profile of the samples it has.
  */
 
 #include <node_api.h>
 #include <stdint.h>
 #include <time.h>
 #include <uv.h>
+#include <v8-profiler.h>
 #include <v8.h>
 
 namespace {
@@ -31,11 +34,15 @@ uint64_t used_heap(v8::Isolate* isolate) {
 
 /* threadCpu(): CPU time of the calling thread, ns. Leaves out V8's helper
  * threads, whose share in a collection varies by chance. */
-napi_value thread_cpu(napi_env env, napi_callback_info) {
+double thread_cpu_ns() {
   timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return number(env, static_cast<double>(now.tv_sec) * 1e9 +
-                         static_cast<double>(now.tv_nsec));
+  return static_cast<double>(now.tv_sec) * 1e9 +
+         static_cast<double>(now.tv_nsec);
+}
+
+napi_value thread_cpu(napi_env env, napi_callback_info) {
+  return number(env, thread_cpu_ns());
 }
 
 /* usedHeap(): used_heap_size. Allocates a number at most. */
@@ -190,6 +197,41 @@ napi_value meter_stop(napi_env env, napi_callback_info) {
   return number(env, static_cast<double>(meter.allocated_bytes));
 }
 
+/* -- V8's own part of a reading of samples --------------------------------- */
+
+/* profile(Float64Array): has V8 build an allocation profile of what it samples
+ * and delete it, as every reader of samples must. Fills in CPU time of both,
+ * ns, the growth of the JS heap, bytes, and the number of samples; false if
+ * nothing samples. */
+napi_value profile(napi_env env, napi_callback_info info) {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  v8::HandleScope scope(isolate);
+  size_t argc = 1, length = 0;
+  napi_value array, done = nullptr;
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &argc, &array, nullptr, nullptr);
+  if (napi_get_typedarray_info(env, array, nullptr, &length, &data, nullptr,
+                               nullptr) != napi_ok ||
+      length < 4)
+    return nullptr;
+  double* result = static_cast<double*>(data);
+  uint64_t before_bytes = used_heap(isolate);
+  double start_ns = thread_cpu_ns();
+  v8::AllocationProfile* built =
+      isolate->GetHeapProfiler()->GetAllocationProfile();
+  napi_get_boolean(env, built != nullptr, &done);
+  if (built == nullptr) return done;
+  double built_ns = thread_cpu_ns();
+  result[3] = static_cast<double>(built->GetSamples().size());
+  double counted_ns = thread_cpu_ns();
+  delete built;
+  result[0] = built_ns - start_ns;
+  result[1] = thread_cpu_ns() - counted_ns;
+  result[2] = static_cast<double>(used_heap(isolate)) -
+              static_cast<double>(before_bytes);
+  return done;
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
@@ -209,6 +251,7 @@ NAPI_MODULE_INIT() {
       METHOD("meterOpen", meter_open),
       METHOD("meterClose", meter_close),
       METHOD("meterStop", meter_stop),
+      METHOD("profile", profile),
   };
 #undef METHOD
   if (napi_define_properties(env, exports, sizeof(methods) / sizeof(methods[0]),
