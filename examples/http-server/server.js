@@ -1,22 +1,27 @@
 'use strict'
 
 // A small HTTP service as many are: it looks orders up in a cache, makes them
-// up where it has none, and answers in JSON. heapwatch watches it and the
-// terminal shows what it sees. `npm start` puts it under real load.
+// up where it has none, and answers in JSON. And as many do, it leaks: see
+// remember(). It knows nothing of heapwatch. `npm start` runs it watched.
 //
-// node examples/http-server/server.js [--seconds N] [--connections N]
+// node examples/http-server/server.js [--seconds N] [--connections N] [--no-leak]
 
 const { fork } = require('node:child_process')
 const http = require('node:http')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
-const heapwatch = require('../..')
-const { View } = require('./view')
 
-const CACHE_SIZE = 20_000
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '0' },
+    connections: { type: 'string', default: '20' },
+    'no-leak': { type: 'boolean', default: false }
+  }
+})
 
 // -- The service ------------------------------------------------------------
 
+const CACHE_SIZE = 5000
 const cache = new Map()
 
 function makeOrder (id) {
@@ -40,6 +45,14 @@ function getOrder (id) {
   return order
 }
 
+// Meant for a retry within some seconds, and kept for ever.
+const answered = new Map()
+
+function remember (request, answer) {
+  const key = `${request.url}-${process.hrtime.bigint()}`
+  answered.set(key, { answer, at: new Date(), headers: { ...request.headers } })
+}
+
 let requests = 0
 
 const server = http.createServer((request, response) => {
@@ -47,47 +60,33 @@ const server = http.createServer((request, response) => {
   const id = Number(request.url.split('/')[2]) || 0
   const order = getOrder(id)
   const total = order.lines.map((line) => line.quantity * line.price).reduce((sum, price) => sum + price, 0)
+  const answer = JSON.stringify({ ...order, total })
+  if (!values['no-leak']) remember(request, answer)
   response.setHeader('content-type', 'application/json')
-  response.end(JSON.stringify({ ...order, total }))
+  response.end(answer)
 })
 
-// -- The watch --------------------------------------------------------------
-
-const { values } = parseArgs({
-  options: { seconds: { type: 'string' }, connections: { type: 'string', default: '20' } }
-})
-const seconds = Number(values.seconds ?? (process.stdout.isTTY ? 0 : 10))
+// -- Its customers ----------------------------------------------------------
 
 server.listen(0, '127.0.0.1', () => {
-  const { port } = server.address()
-  const load = fork(path.join(__dirname, 'load.js'), [`http://127.0.0.1:${port}`, values.connections])
-  const watch = heapwatch.watch({ interval: 500 })
-  const view = new View(process.stdout, `http://127.0.0.1:${port}`)
-
-  let before = { requests, time: performance.now() }
-  watch.on('gc', (gc) => view.addGc(gc))
-  watch.on('sample', (sample) => {
-    const now = { requests, time: performance.now() }
-    const rate = (now.requests - before.requests) / (now.time - before.time) * 1000
-    before = now
-    view.show({ sample, rate, pauses: watch.pauses(), stats: watch.stats() })
-  })
-  watch.on('pressure', (pressure) => view.addPressure(pressure))
-
-  const end = () => {
+  const url = `http://127.0.0.1:${server.address().port}`
+  console.log(`serving orders at ${url}`)
+  // A process of its own, with no flags of ours: it is not what is watched.
+  const load = fork(path.join(__dirname, 'load.js'), [url, values.connections], { execArgv: [] })
+  const end = (code) => {
     load.kill()
-    watch.stop()
-    view.close({ pauses: watch.pauses(), stats: watch.stats() })
-    process.exit()
+    process.exit(code)
   }
-  process.on('SIGINT', end)
-  process.on('SIGTERM', end)
+  process.on('SIGINT', () => end(0))
+  process.on('SIGTERM', () => end(0))
   load.on('exit', (code) => {
-    if (code) {
-      view.close()
-      console.error('the load generator failed')
-      process.exit(1)
-    }
+    if (!code) return
+    console.error('the load generator failed')
+    end(1)
   })
-  if (seconds > 0) setTimeout(end, seconds * 1000)
+  setInterval(() => {
+    console.log(`${(requests / 5).toFixed(0)} requests/s`)
+    requests = 0
+  }, 5000)
+  if (Number(values.seconds) > 0) setTimeout(end, Number(values.seconds) * 1000, 0)
 })
