@@ -41,6 +41,7 @@ static const struct {
     OPTION(min_evidence_ms),
     OPTION(left_share),
     OPTION(past_share),
+    OPTION(far_ms),
     OPTION(distant_ms),
     OPTION(wave_ms),
     OPTION(hold_share),
@@ -57,6 +58,7 @@ static const struct {
     OPTION(few_unsteady),
     OPTION(fallback_growth),
     OPTION(fallback_heap_ms),
+    OPTION(fallback_retained),
 };
 
 static int set_option(hw_leak_options_t* options, const char* text) {

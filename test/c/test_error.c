@@ -14,7 +14,7 @@ static void every_error_has_a_message_and_a_code_of_its_own(void** state) {
   for (size_t i = 0; i < COUNT_OF(errors); i++) {
     assert_true(errors[i] < 0);
     assert_string_not_equal(hw_error_message(errors[i]), "unknown error");
-    assert_memory_equal(hw_error_code(errors[i]), "ERR_HEAPWATCH_E", 15);
+    assert_memory_equal(hw_error_code(errors[i]), "ERR_HEAPWATCH_", 14);
     for (size_t j = 0; j < i; j++) {
       assert_int_not_equal(errors[i], errors[j]);
       assert_string_not_equal(hw_error_code(errors[i]),

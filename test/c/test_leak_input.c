@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "core/hw_error.h"
+#include "core/hw_evidence.h"
 #include "core/hw_leak.h"
+#include "core/hw_leak_internal.h"
 
 #define MB 1048576.0
 
@@ -52,11 +54,51 @@ static void second(hw_leak_t* detector, int t, double live) {
 static int leaks_in(hw_leak_t* detector) {
   hw_leak_verdict_t verdict;
   int leaks = 0;
-  while (hw_leak_next(detector, &verdict)) {
+  while (hw_leak_next(detector, HW_LEAK_EVENTS, &verdict)) {
     assert_true(isfinite(verdict.rate) && isfinite(verdict.growth));
     leaks += !verdict.over;
   }
   return leaks;
+}
+
+/* A process with little to do, whose live heap grows by `growth` MB a minute
+ * and its garbage by 10 more: V8 collects every other minute, three times in a
+ * row but for the first. */
+static int leaks_in_quiet_process(double growth) {
+  hw_leak_t* detector = create();
+  int leaks = 0;
+  for (int t = 0; t < 480; t++) {
+    double live = 20 + growth * t / 60;
+    double garbage = 10 * (t % 120) / 60.0;
+    int phase = t % 120;
+    if (phase == 12 || (t > 120 && (phase == 7 || phase == 9))) {
+      hw_leak_gc(detector, t * 1000.0, true,
+                 (uint64_t)((live + (phase == 7 ? 20 : 1)) * MB),
+                 (uint64_t)((live + (phase == 12 ? 0.1 : 1)) * MB));
+    }
+    hw_leak_sample_t sample = sample_at(t, live + garbage);
+    hw_leak_sample(detector, &sample);
+    leaks += leaks_in(detector);
+  }
+  hw_leak_destroy(detector);
+  return leaks;
+}
+
+static void collections_that_come_together_are_one(void** unused) {
+  (void)unused;
+  assert_int_equal(leaks_in_quiet_process(10), 1);
+  assert_int_equal(leaks_in_quiet_process(0), 0);
+  static const hw_point_t points[] = {{4, 12},   {8, 21},   {116, 41},
+                                      {119, 40}, {225, 57}, {226, 56},
+                                      {230, 58}, {331, 70}};
+  hw_point_t merged[8];
+  assert_int_equal(hw_evidence_merge(points, 8, HW_LEAK_TOGETHER, merged), 5);
+  assert_true(merged[2].t == 116 && merged[2].v == 40);
+  assert_true(merged[3].t == 225 && merged[3].v == 56);
+  assert_true(merged[4].t == 331 && merged[4].v == 70);
+  /* Those that come at their pace stay as they are. */
+  assert_int_equal(hw_evidence_merge(points, 2, HW_LEAK_TOGETHER, merged), 2);
+  assert_int_equal(hw_evidence_merge(points, 0, HW_LEAK_TOGETHER, merged), 0);
 }
 
 static void one_sample_says_nothing(void** unused) {
@@ -127,7 +169,7 @@ static void a_clock_set_back_for_good_starts_anew(void** unused) {
   hw_leak_faults(detector, &faults);
   assert_int_equal(faults.restarts, 1);
   hw_leak_verdict_t verdict;
-  assert_true(hw_leak_next(detector, &verdict));
+  assert_true(hw_leak_next(detector, HW_LEAK_EVENTS, &verdict));
   assert_true(verdict.over);
   assert_int_equal(leaks_in(detector), 0);
   assert_false(hw_leak_suspected(detector));
@@ -191,12 +233,12 @@ static void an_hour_without_a_major_collection_is_no_end(void** unused) {
     hw_leak_sample(detector, &sample);
   }
   hw_leak_verdict_t verdict;
-  assert_false(hw_leak_next(detector, &verdict));
+  assert_false(hw_leak_next(detector, HW_LEAK_EVENTS, &verdict));
   assert_int_equal(hw_leak_state(detector, HW_LEAK_HEAP), HW_LEAK_ESTABLISHED);
   /* The collections come back and show that nothing has grown. */
   for (int t = 3720; t < 6000; t++)
     second(detector, t, 140);
-  assert_true(hw_leak_next(detector, &verdict));
+  assert_true(hw_leak_next(detector, HW_LEAK_EVENTS, &verdict));
   assert_true(verdict.over);
   hw_leak_destroy(detector);
 }
@@ -247,7 +289,7 @@ static void without_a_limit_no_time_to_it_is_told(void** unused) {
     hw_leak_sample(detector, &sample);
   }
   hw_leak_verdict_t verdict;
-  assert_true(hw_leak_next(detector, &verdict));
+  assert_true(hw_leak_next(detector, HW_LEAK_EVENTS, &verdict));
   assert_true(verdict.time_to_limit_ms < 0);
   assert_true(verdict.limit_bytes == 0);
   hw_leak_destroy(detector);
@@ -329,6 +371,7 @@ static void names_are_those_of_the_events(void** unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(collections_that_come_together_are_one),
       cmocka_unit_test(one_sample_says_nothing),
       cmocka_unit_test(times_that_are_no_numbers_are_refused_and_counted),
       cmocka_unit_test(a_leak_is_found_among_times_that_go_back),

@@ -80,6 +80,27 @@ static void an_episode_is_told_once_and_ends_below_its_release(void** state) {
   assert_near(event.ratio, 0.95, 1e-9);
 }
 
+static void the_recorder_hears_of_beginnings_and_ends(void** state) {
+  (void)state;
+  hw_pressure_t p = start();
+  hw_pressure_event_t event;
+  bool begins;
+  assert_false(hw_pressure_changed(&p, &event, &begins));
+  major(&p, 101 * SECOND, 86 * MB);
+  assert_int_equal(taken(&p, &event), 1); /* a listener takes nothing away */
+  assert_true(hw_pressure_changed(&p, &event, &begins));
+  assert_true(begins);
+  assert_int_equal(event.time_ns, 101 * SECOND);
+  assert_false(hw_pressure_changed(&p, &event, &begins));
+  major(&p, 102 * SECOND, 80 * MB); /* above the release */
+  assert_false(hw_pressure_changed(&p, &event, &begins));
+  major(&p, 103 * SECOND, 50 * MB);
+  assert_true(hw_pressure_changed(&p, &event, &begins));
+  assert_false(begins);
+  assert_near(event.ratio, 0.5, 1e-9);
+  assert_int_equal(event.time_ns, 103 * SECOND);
+}
+
 static void rss_is_held_against_the_containers_limit(void** state) {
   (void)state;
   hw_pressure_t p = start();
@@ -191,6 +212,7 @@ int main(void) {
       cmocka_unit_test(live_heap_is_held_against_the_old_space_alone),
       cmocka_unit_test(a_scavenge_says_nothing_of_the_live_heap),
       cmocka_unit_test(an_episode_is_told_once_and_ends_below_its_release),
+      cmocka_unit_test(the_recorder_hears_of_beginnings_and_ends),
       cmocka_unit_test(rss_is_held_against_the_containers_limit),
       cmocka_unit_test(gc_load_is_the_share_of_the_window),
       cmocka_unit_test(the_window_forgets),

@@ -6,6 +6,7 @@
 
 const { after, describe, it } = require('node:test')
 const assert = require('node:assert')
+const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
@@ -200,6 +201,74 @@ describe('a binary of another ABI', () => {
       console.log(JSON.stringify({ codes, gcs: watch.stats().gcs }))
     }, { args: [foreign.file, BINARY], flags: ['--expose-gc'] })
     assert.deepStrictEqual(result.codes, Array(3).fill('ERR_HEAPWATCH_ABI'))
+    assert.ok(result.gcs >= 1)
+  })
+})
+
+describe('a binary of another version of heapwatch', () => {
+  const { version } = require('../../package.json')
+  const whole = fs.readFileSync(BINARY)
+
+  /** A real binary, with every `text` that ends as a string in C replaced by one as long. */
+  function changed (name, text, other) {
+    assert.strictEqual(text.length, other.length)
+    const copy = Buffer.from(whole)
+    let count = 0
+    for (let i = copy.indexOf(`${text}\0`); i >= 0; i = copy.indexOf(`${text}\0`, i + 1), count++) copy.write(other, i)
+    assert.ok(count > 0, `"${text}" is not in ${BINARY}`)
+    return file(name, copy)
+  }
+  const other = version.replace(/\d/, (digit) => (Number(digit) + 1) % 10)
+
+  it('is refused with an error that names both versions', async () => {
+    const stale = changed('stale.node', version, other)
+    const error = await load(stale)
+    assertExplains(error, 'ERR_HEAPWATCH_STALE_BINARY', stale)
+    assert.ok(error.message.includes(`built for heapwatch ${other}, this is heapwatch ${version}.`), error.message)
+    assert.match(error.message, /and let HEAPWATCH_BINARY name that one or nothing$/)
+  })
+
+  it('that tells none is refused as well', async () => {
+    const stale = changed('older.node', 'heapwatchVersion', 'heapwatchVerslon')
+    const error = await load(stale)
+    assertExplains(error, 'ERR_HEAPWATCH_STALE_BINARY', stale)
+    assert.ok(error.message.includes(`built for an older heapwatch, this is heapwatch ${version}.`), error.message)
+  })
+
+  it('in its place in the package is refused, too, and the command that mends it needs no addon', async () => {
+    const root = path.join(directory, 'upgraded')
+    fs.cpSync(path.join(ROOT, 'lib'), path.join(root, 'lib'), { recursive: true })
+    fs.copyFileSync(path.join(ROOT, 'package.json'), path.join(root, 'package.json'))
+    const place = path.join(root, path.relative(ROOT, binaryPath()))
+    fs.mkdirSync(path.dirname(place), { recursive: true })
+    fs.copyFileSync(changed('before.node', version, other), place)
+    const error = await load(undefined, root)
+    assertExplains(error, 'ERR_HEAPWATCH_STALE_BINARY', place)
+    assert.match(error.message, /npx heapwatch build$/)
+    // That it mends it is tested with the package (test/package).
+    const { status, stdout } = spawnSync(process.execPath, [path.join(root, 'lib', 'cli', 'main.js'), 'build', '--help'], { encoding: 'utf8' })
+    assert.strictEqual(status, 0)
+    assert.match(stdout, /^Usage: heapwatch build/)
+  })
+
+  it('leaves the process as it was: garbage is collected, and the right binary loads', async () => {
+    const result = await runForResult((stale, own) => {
+      process.env.HEAPWATCH_BINARY = stale
+      const codes = []
+      for (let i = 0; i < 2; i++) {
+        try {
+          require('heapwatch')
+        } catch (error) {
+          codes.push(error.code)
+        }
+        globalThis.gc()
+      }
+      process.env.HEAPWATCH_BINARY = own
+      const watch = require('heapwatch').watch()
+      globalThis.gc()
+      console.log(JSON.stringify({ codes, gcs: watch.stats().gcs }))
+    }, { args: [changed('again.node', version, other), BINARY], flags: ['--expose-gc'] })
+    assert.deepStrictEqual(result.codes, Array(2).fill('ERR_HEAPWATCH_STALE_BINARY'))
     assert.ok(result.gcs >= 1)
   })
 })

@@ -34,7 +34,7 @@ function program (step, ending) {
     if (ending === 'SIGTERM' || ending === 'terminate()') while (true);
   }
   function start () {
-    const watcher = watch({ interval: 10, pressure: { heapLimit: 1e-6 } })
+    const watcher = watch({ interval: 10, pressure: { heapLimit: 1e-6 }, sites: true })
     for (const name of ['sample', 'gc', 'pressure']) watcher.on(name, () => {})
     return watcher
   }
@@ -196,15 +196,28 @@ describe('a running watch', () => {
     })
   }
 
+  it('ends as the app does although nothing can be fetched any more', async () => {
+    const result = await runNode(() => {
+      const { Watch } = require('./lib/native')
+      require('heapwatch').watch({ recorder: '/dev/null/none' }).on('gc', () => {})
+      Watch.prototype.takeGcs = Watch.prototype.exiting = () => { throw new Error('broken') }
+      process.exitCode = 3
+    }, { timeout: 60_000 })
+    assertEnd(result, 3)
+  })
+
   it('delivers what waits at the exit although listeners throw, also to other watches', async () => {
     const result = await runNode(() => {
       const { writeSync } = require('node:fs')
       const { watch } = require('heapwatch')
-      watch().on('gc', () => {
+      // No collection of the loading of heapwatch may come between the two.
+      const [thrower, other] = [watch(), watch()]
+      globalThis.gc()
+      thrower.on('gc', () => {
         writeSync(1, 't')
         throw new Error('meant')
       })
-      watch().on('gc', () => writeSync(1, 's'))
+      other.on('gc', () => writeSync(1, 's'))
       for (let i = 0; i < 5; i++) globalThis.gc()
     }, { flags: ['--expose-gc'] })
     assert.strictEqual(result.signal, null)

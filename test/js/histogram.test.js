@@ -65,8 +65,22 @@ describe('pauses(), fed with real collections,', () => {
     })
   }
 
+  for (const kind of ['minor', 'major']) {
+    it(`counts exactly how many took at most each bound: ${kind}`, () => {
+      const { buckets } = pauses[kind]
+      assert.strictEqual(buckets[0].le, 0.05)
+      assert.strictEqual(buckets.at(-2).le, 10_000)
+      assert.strictEqual(buckets.at(-1).le, null) // Infinity, in JSON
+      for (const { le, count } of buckets) {
+        assert.strictEqual(count, durations[kind].filter((duration) => duration <= (le ?? Infinity)).length, `${le} ms`)
+      }
+    })
+  }
+
   it('is zero throughout for a kind that has not come', () => {
     assert.deepStrictEqual(durations.weakcb, [])
-    assert.deepStrictEqual(new Set(Object.values(pauses.weakcb)), new Set([0]))
+    const { buckets, ...rest } = pauses.weakcb
+    assert.deepStrictEqual(new Set(Object.values(rest)), new Set([0]))
+    assert.ok(buckets.every(({ count }) => count === 0))
   })
 })

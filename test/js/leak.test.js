@@ -7,6 +7,7 @@ const os = require('node:os')
 const path = require('node:path')
 const test = require('node:test')
 const zlib = require('node:zlib')
+const { openRecording } = require('../../lib/recorder')
 const { ROOT, runForLines } = require('./helpers/child')
 
 const MB = 1024 * 1024
@@ -20,9 +21,11 @@ function replay (...args) {
 // Half a megabyte a second stays, ten come and go; a heap of 128 MB.
 test('a heap that leaks is announced with default options, well before its limit', async () => {
   const trace = path.join(folder, 'leak.jsonl')
-  const lines = await runForLines((trace) => {
+  const recorded = path.join(folder, 'leak.hwrec')
+  const lines = await runForLines((trace, recorded) => {
     const heapwatch = require('heapwatch')
     const watch = heapwatch.watch()
+    const silent = heapwatch.watch({ recorder: recorded }) // nobody listens to it
     watch.writeTrace(trace)
     const start = Date.now()
     const kept = []
@@ -36,6 +39,12 @@ test('a heap that leaks is announced with default options, well before its limit
       clearInterval(timer)
       const stats = watch.stats()
       watch.stop()
+      // Its verdict is due with its own next samples.
+      const wait = setInterval(() => {
+        if (silent.leaks().length === 0) return
+        clearInterval(wait)
+        silent.stop()
+      }, 50)
       console.log(JSON.stringify({ leaks: watch.leaks(), stats }))
     }
     const limit = setTimeout(end, 240_000)
@@ -47,7 +56,7 @@ test('a heap that leaks is announced with default options, well before its limit
       clearTimeout(limit)
       end()
     })
-  }, { args: [trace], flags: ['--max-old-space-size=256'] })
+  }, { args: [trace, recorded], flags: ['--max-old-space-size=256'] })
 
   assert.strictEqual(lines.length, 2, 'one event an episode')
   const [leak, { leaks }] = lines
@@ -63,6 +72,19 @@ test('a heap that leaks is announced with default options, well before its limit
   assert.ok(leak.evidence.every((point) => point.time >= leak.start - 5000 && point.value > 0))
   assert.ok(leak.current.some(({ metric }) => metric === 'heap'))
   assert.strictEqual(leaks[0].metric, 'heap', 'leaks() answers after stop()')
+
+  // What no listener was told is in the recording, as the same event but for
+  // what only JavaScript knows of the sites.
+  const recording = openRecording(recorded)
+  const note = recording.notes().find(({ kind, data }) => kind === 'leak' && data.metric === 'heap')
+  const { start: _, live, current, sitesState, unattributed, ...event } = leak
+  assert.deepStrictEqual(Object.keys(note.data), Object.keys(event))
+  assert.ok(Math.abs(note.time - leak.time) < 10_000)
+  assert.ok(Math.abs(note.data.rate / leak.rate - 1) < 0.5)
+  assert.strictEqual(note.data.limit, leak.limit)
+  assert.ok(note.data.evidence.every((point) => point.time > leak.start - 5000 && point.value > 0))
+  assert.ok(recording.state().leaking.includes('heap'))
+  recording.close()
 
   // The trace that the watch wrote gives the same verdict again.
   const again = replay(trace, '--json')
@@ -100,6 +122,49 @@ test('HEAPWATCH_TRACE writes a trace, and a path that cannot be written is one w
   const warnings = await runForLines(program, { env: { HEAPWATCH_TRACE: '/nonexistent/trace' } })
   assert.strictEqual(warnings.length, 1)
   assert.match(warnings[0], /no trace is written: ENOENT/)
+})
+
+test('a trace has every GC, also those that gcThreshold keeps from listeners', async () => {
+  const trace = path.join(folder, 'every.jsonl')
+  const [told] = await runForLines((trace) => {
+    const { watch } = require('heapwatch')
+    const watching = watch({ interval: 10, gcThreshold: 3_600_000 })
+    let told = 0
+    watching.on('gc', () => told++)
+    setTimeout(() => {
+      watching.writeTrace(trace)
+      for (let i = 0; i < 5; i++) global.gc()
+      setTimeout(() => {
+        watching.stop()
+        console.log(JSON.stringify(told))
+      }, 100)
+    }, 50)
+  }, { args: [trace], flags: ['--expose-gc'] })
+  assert.strictEqual(told, 0)
+  const records = fs.readFileSync(trace, 'utf8').trim().split('\n').map((line) => JSON.parse(line))
+  assert.strictEqual(records[0].type, 'meta')
+  assert.ok(records.filter(({ type, kind }) => type === 'gc' && kind === 'major').length >= 5)
+  const last = records.findLastIndex(({ type }) => type === 'gc')
+  assert.ok(records.slice(last).some(({ type }) => type === 'sample'), 'samples follow')
+})
+
+test('a trace ends where the disk is full, with one warning, and is read to there', async () => {
+  const trace = path.join(folder, 'full.jsonl')
+  const lines = await runForLines((trace) => {
+    const { watch } = require('heapwatch')
+    process.on('SIGXFSZ', () => {})
+    process.on('warning', (warning) => console.log(JSON.stringify(warning.message)))
+    const watching = watch({ interval: 10 })
+    watching.writeTrace(trace)
+    setTimeout(() => console.log(JSON.stringify(watching.stats().samples)), 1500)
+  }, { args: [trace], wrapper: ['bash', '-c', 'ulimit -f 8 && exec "$@"', 'bash'] })
+  assert.strictEqual(lines.length, 2, JSON.stringify(lines))
+  assert.match(lines[0], /the trace .*full\.jsonl ends here: E/)
+  assert.ok(lines[1] > 60, 'the watch goes on')
+  assert.ok(fs.statSync(trace).size >= 4096)
+  const { status, stderr } = replay(trace)
+  assert.strictEqual(status, 0)
+  assert.ok(stderr.trim().split('\n').length <= 1, stderr)
 })
 
 test('replay reads gzip and standard input, reports bad lines by number and uses a cut-off file to its end', () => {

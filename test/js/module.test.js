@@ -27,7 +27,7 @@ test('CommonJS gets the module by its name', () => {
     const heapwatch = require('heapwatch')
     const watch = heapwatch.watch()
     console.log(heapwatch.version, watch instanceof heapwatch.HeapWatch, Object.keys(heapwatch).join())`),
-  `${version} true watch,HeapWatch,analyze,version`)
+  `${version} true watch,HeapWatch,analyze,readRecording,version`)
 })
 
 test('ESM gets named and default exports, the same objects', () => {

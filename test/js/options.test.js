@@ -1,6 +1,8 @@
 'use strict'
 
 const assert = require('node:assert')
+const fs = require('node:fs')
+const path = require('node:path')
 const test = require('node:test')
 const heapwatch = require('../..')
 
@@ -76,8 +78,20 @@ test('thresholds of the leak detector are checked, one by one', () => {
     for (const value of NEVER_IN_RANGE) refused({ leak: { [name]: value } }, RANGE, new RegExp(`"leak.${name}"`))
     heapwatch.watch({ leak: { [name]: watch.options.leak[name] } }).stop()
   }
+  refused({ leak: { minPoints: 6.5 } }, RANGE, /an integer from 4 to 32/)
   refused({ leak: { minGrowht: 1 } }, UNKNOWN, /did you mean "minGrowth"/)
   refused({ leak: true }, TYPE, /an object or false/)
+})
+
+test('each threshold of the leak detector is documented and typed', () => {
+  const watch = heapwatch.watch()
+  const names = Object.keys(watch.options.leak).sort()
+  watch.stop()
+  const read = (file) => fs.readFileSync(path.join(__dirname, '..', '..', file), 'utf8')
+  const table = read('docs/leaks.md').split('## Options')[1].split('\n## ')[0]
+  assert.deepStrictEqual([...table.matchAll(/^\| `(\w+)`/gm)].map((row) => row[1]).sort(), names)
+  const types = read('lib/index.d.ts').split('interface LeakOptions {')[1].split('\n}')[0]
+  assert.deepStrictEqual([...types.matchAll(/^ {2}(\w+)\?: number/gm)].map((row) => row[1]).sort(), names)
 })
 
 test('options that are no object are refused', () => {
@@ -99,7 +113,11 @@ test('without options the documented defaults are in force', () => {
     interval: 1000,
     gcThreshold: 0,
     history: 3600,
-    pressure: { heapLimit: 0.85, memoryLimit: 0.9, gcLoad: 0.3, gcLoadWindow: 10_000, release: 0.9 }
+    pressure: { heapLimit: 0.85, memoryLimit: 0.9, gcLoad: 0.3, gcLoadWindow: 10_000, release: 0.9 },
+    sites: { when: 'suspected', sampleInterval: 'auto', stackDepth: 32 },
+    recorder: false,
+    snapshotOnLeak: false,
+    cause: false
   })
   assert.throws(() => { watch.options.interval = 5 }, TypeError)
   watch.stop()

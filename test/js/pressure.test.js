@@ -2,8 +2,8 @@
 
 const assert = require('node:assert')
 const fs = require('node:fs')
-const path = require('node:path')
 const test = require('node:test')
+const { inCgroup, makeCgroup } = require('./helpers/cgroup')
 const { runForLines } = require('./helpers/child')
 
 const MB = 1024 * 1024
@@ -131,28 +131,9 @@ test('the old space limit of a Worker is its own', async () => {
   assert.deepStrictEqual(sent, [96 * MB])
 })
 
-// A real memory cgroup, where this process may make one. Version 1 and 2.
-function makeCgroup (bytes) {
-  const own = fs.readFileSync('/proc/self/cgroup', 'utf8')
-  const name = `heapwatch-test-${process.pid}`
-  for (const [root, file] of [
-    ['/sys/fs/cgroup/memory', 'memory.limit_in_bytes'],
-    [`/sys/fs/cgroup${own.match(/^0::(.*)$/m)?.[1] ?? ''}`, 'memory.max']
-  ]) {
-    const folder = path.join(root, name)
-    try {
-      fs.mkdirSync(folder)
-      fs.writeFileSync(path.join(folder, file), String(bytes))
-      return folder
-    } catch {
-      if (fs.existsSync(folder)) fs.rmdirSync(folder)
-    }
-  }
-}
-
 test('a container that fills up is told before the kernel kills it', async (t) => {
   const limit = 256 * MB
-  const folder = process.platform === 'linux' && makeCgroup(limit)
+  const folder = makeCgroup(limit)
   if (!folder) return t.skip('this process may not make a memory cgroup')
   t.after(() => fs.rmdirSync(folder))
   const sent = await runForLines(() => {
@@ -171,7 +152,7 @@ test('a container that fills up is told before the kernel kills it', async (t) =
       setTimeout(fill, 5)
     }
     fill()
-  }, { wrapper: ['sh', '-c', `echo $$ > ${folder}/cgroup.procs && exec "$0" "$@"`] })
+  }, { wrapper: inCgroup(folder) })
   const [old, pressure] = sent
   assert.strictEqual(old, 256 * MB, 'the young reserve of a small container is small')
   assert.strictEqual(pressure.reason, 'memory-limit')

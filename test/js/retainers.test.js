@@ -16,7 +16,7 @@ const FIXTURE = path.join(__dirname, '..', 'fixtures', 'causes.js')
 // What each program must be said to have: the cause's kind, the words, and
 // what names it.
 const EXPECTED = {
-  global: ['global', 'global variable `leaked`, which is a `Array`', { name: 'leaked' }],
+  global: ['global', 'global variable `leaked`, which is an `Array`', { name: 'leaked' }],
   module: ['module', 'module variable `cache` (causes.js), which is a `Map`', { name: 'cache', url: FIXTURE }],
   closure: ['closure', /^the closure `link` \(causes\.js:\d+\) in module variable `chain` \(causes\.js\)$/,
     { name: 'chain', url: FIXTURE }],
@@ -91,7 +91,7 @@ describe('why names what grows and what holds it', () => {
       stdout: /^3,000 more `onTick` closures with `Session` \([\d.]+ [kM]B\) are held by listeners of event `tick` .* in module variable `bus`/
     })
     const { stdout } = await run(process.execPath, [MAIN, 'why', older, older])
-    assert.match(stdout, /^Nothing that a count explains grows/)
+    assert.match(stdout, /^Nothing that a count explains grew/)
     await assert.rejects(run(process.execPath, [MAIN, 'why', older]), { code: 2 })
   })
 })

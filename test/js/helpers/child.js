@@ -10,6 +10,40 @@ const path = require('node:path')
 const ROOT = path.join(__dirname, '..', '..', '..')
 
 /**
+ * Starts a program; `onOutput` is called when it has printed something or has
+ * ended.
+ *
+ * @returns {{ child: import('node:child_process').ChildProcess,
+ *   output: { stdout: string, stderr: string },
+ *   ended: Promise<{ code: number?, signal: string?, stdout: string, stderr: string }> }}
+ */
+function startProgram (command, args, { env = {}, timeout = 300_000, onOutput = () => {} } = {}) {
+  const child = spawn(command, args, {
+    // Where a package's name leads to itself.
+    cwd: ROOT,
+    env: { ...process.env, NODE_OPTIONS: undefined, NODE_TEST_CONTEXT: undefined, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout,
+    killSignal: 'SIGKILL'
+  })
+  const output = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr']) {
+    child[name].setEncoding('utf8').on('data', (chunk) => {
+      output[name] += chunk
+      onOutput()
+    })
+  }
+  const ended = new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      resolve({ code, signal, ...output })
+      onOutput()
+    })
+  })
+  return { child, output, ended }
+}
+
+/**
  * Runs a function as the program of a new Node.js, to its end. It is sent as
  * text: it sees its arguments and `require`, which knows "heapwatch", and
  * nothing of where it was written.
@@ -24,26 +58,12 @@ const ROOT = path.join(__dirname, '..', '..', '..')
  * @param {(child: import('node:child_process').ChildProcess) => void} [options.started]
  * @returns {Promise<{ code: number?, signal: string?, stdout: string, stderr: string }>}
  */
-function runNode (program, { args = [], flags = [], env = {}, wrapper = [], timeout = 300_000, started } = {}) {
+function runNode (program, { args = [], flags = [], env, wrapper = [], timeout, started } = {}) {
   const source = `(${program})(...${JSON.stringify(args)})`
-  return new Promise((resolve, reject) => {
-    const [command, ...rest] = [...wrapper, process.execPath, ...flags, '-e', source]
-    const child = spawn(command, rest, {
-      // Where a package's name leads to itself.
-      cwd: ROOT,
-      env: { ...process.env, NODE_OPTIONS: undefined, NODE_TEST_CONTEXT: undefined, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout,
-      killSignal: 'SIGKILL'
-    })
-    const output = { stdout: '', stderr: '' }
-    for (const name of ['stdout', 'stderr']) {
-      child[name].setEncoding('utf8').on('data', (chunk) => { output[name] += chunk })
-    }
-    child.on('error', reject)
-    child.on('close', (code, signal) => resolve({ code, signal, ...output }))
-    if (started) started(child)
-  })
+  const [command, ...rest] = [...wrapper, process.execPath, ...flags, '-e', source]
+  const { child, ended } = startProgram(command, rest, { env, timeout })
+  if (started) started(child)
+  return ended
 }
 
 /** Asserts how a child ended: with an exit code, 0 if none is given, or a signal. */
@@ -76,4 +96,4 @@ function scaled (count, least = 1) {
   return Math.max(least, Math.round(count * SCALE))
 }
 
-module.exports = { ROOT, assertEnd, runForLines, runForResult, runNode, scaled }
+module.exports = { ROOT, assertEnd, runForLines, runForResult, runNode, scaled, startProgram }
