@@ -20,6 +20,7 @@
 const { before, describe, it } = require('node:test')
 const assert = require('node:assert')
 const { assertEnd, runNode } = require('./helpers/child')
+const { assertApart } = require('./helpers/collections')
 
 const MB = 1024 * 1024
 const ROUNDED_MB = 0.051
@@ -121,12 +122,11 @@ for (const flags of [[], ['--single-threaded-gc']]) {
       assert.ok(close.length >= differences.length / 2, JSON.stringify(differences))
     })
 
-    it('do not overlap, and come in the order of time', () => {
-      for (const [i, event] of events.entries()) {
+    it('are apart, and come in the order of time', () => {
+      assertApart(events)
+      for (const event of events) {
         assert.ok(event.duration > 0)
         assert.strictEqual(event.freed, event.heapBefore - event.heapAfter)
-        const previous = events[i - 1]
-        if (previous) assert.ok(event.startTime >= previous.startTime + previous.duration - 1e-3)
       }
     })
 

@@ -12,6 +12,7 @@ const { openRecording } = require('../../lib/recorder')
 const { Recording } = require('../../lib/native')
 const { inCgroup, makeCgroup } = require('./helpers/cgroup')
 const { ROOT, assertEnd, runNode, scaled } = require('./helpers/child')
+const { assertApart } = require('./helpers/collections')
 
 const MB = 1024 * 1024
 // In memory, as by default.
@@ -41,16 +42,11 @@ function assertWhole (file) {
     assert.ok(gcs.length < 8000 && samples.length < 3600, 'short enough for all to be there')
 
     // Every collection: none is torn, and they add up to the counters.
-    let previous
+    assertApart(gcs)
     for (const gc of gcs) {
       assert.ok(gc.duration >= 0 && gc.duration < 60_000, `a pause of ${gc.duration}`)
-      // In order of their ends. V8 starts an incremental one within a major one now and then.
-      assert.ok(!previous || gc.startTime >= previous.startTime + previous.duration - 1e-3 ||
-        (gc.kind !== previous.kind && gc.startTime <= previous.startTime),
-      `apart, or one within the other: ${JSON.stringify([previous, gc])}`)
       assert.ok(gc.heapBefore > 0 && gc.heapAfter > 0 && gc.heapBefore < 4096 * MB)
       assert.ok(Math.abs(gc.time - recording.identity.timeOrigin - gc.startTime) < 60_000)
-      previous = gc
     }
     let all = 0
     for (const kind of Object.keys(pauses)) {
