@@ -30,6 +30,7 @@
         'src/core/hw_json_writer.c',
         'src/core/hw_leak.c',
         'src/core/hw_leak_judge.c',
+        'src/core/hw_leak_window.c',
         'src/core/hw_monitor.c',
         'src/core/hw_pressure.c',
         'src/core/hw_recorder.c',

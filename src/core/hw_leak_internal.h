@@ -1,12 +1,14 @@
 #ifndef HW_LEAK_INTERNAL_H_
 #define HW_LEAK_INTERNAL_H_
 
+#include "hw_evidence.h"
 #include "hw_leak.h"
 #include "hw_series.h"
 
 /*
- * The inside of a detector, shared by hw_leak.c (what comes in) and
- * hw_leak_judge.c (what it means).
+ * The inside of a detector, shared by hw_leak.c (what comes in),
+ * hw_leak_window.c (what a window of it says) and hw_leak_judge.c (what follows
+ * from that).
  */
 
 #define HW_LEAK_GAPS 8
@@ -82,6 +84,46 @@ struct hw_leak_s {
   hw_series_t ceiling; /* native's upper bound; its lower bound is judged */
   hw_leak_track_t tracks[HW_LEAK_METRICS];
 };
+
+/* A window as read, with what it says. */
+typedef struct {
+  hw_leak_metric_t metric;
+  hw_leak_source_t source;
+  hw_leak_basis_t basis;
+  int level;
+  hw_point_t points[HW_SERIES_POINTS];
+  int count;
+  bool few; /* to be judged as few collections */
+  double min_growth;
+  hw_evidence_t evidence;
+} hw_leak_window_t;
+
+/* The parts of a level's points that are windows, in the order in which they
+ * are tried: all; without the oldest quarter or half, which may be a warm-up;
+ * and the last few collections. */
+#define HW_LEAK_PARTS 5
+
+/* The time from `from` until now in which the process ran, in ms. */
+double hw_leak_active(const hw_leak_t* detector, double from);
+
+/* Reads the points of one level since `since` into `points`, room for
+ * HW_SERIES_POINTS; the newest of them stay if there are more. Returns how
+ * many. */
+int hw_leak_read(const hw_leak_t* detector, hw_leak_metric_t metric,
+                 hw_leak_source_t source, int level, double since,
+                 hw_point_t* points);
+
+/* Of what had come since the last collection but one, the share that outlived
+ * the last. */
+double hw_leak_retained(const hw_leak_track_t* track);
+
+/* Cuts one part of `count` points out; false if there is none that differs from
+ * those before. */
+bool hw_leak_part(const hw_leak_t* detector, hw_leak_window_t* window,
+                  const hw_point_t* all, int count, int part);
+
+/* Finds what a window says: its basis and its evidence. */
+void hw_leak_assess(const hw_leak_t* detector, hw_leak_window_t* window);
 
 /* Ends a metric's episode: back to none, `leakend` to be told, and what was
  * seen so far is no evidence of the next one. */
