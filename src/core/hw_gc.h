@@ -63,12 +63,13 @@ typedef struct {
  * inside a GC. */
 hw_gc_kind_t hw_gc_kind(uint32_t type);
 
-/* The start slots. Plain data, all zero at first. One thread. */
+/* The start slots, the scavenger's first: with what comes before it fills one
+ * cache line. Plain data, all zero at first. One thread. */
 typedef struct {
-  hw_gc_mark_t start[HW_GC_TYPES];
   uint64_t outer_start_ns; /* when the outermost open phase began */
   uint64_t unpaired;       /* prologues begun twice, epilogues never begun */
   uint32_t open;           /* bit set of the types begun and not ended */
+  hw_gc_mark_t start[HW_GC_TYPES];
 } hw_gc_pairing_t;
 
 /* Notes that a phase of `type` begins. A second prologue of a type that is

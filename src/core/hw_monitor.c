@@ -23,12 +23,14 @@ typedef struct {
 /* What each collection touches comes first and close together: it finds the
  * caches cold. */
 struct hw_monitor_s {
-  hw_counters_t counters;
-  uint64_t heap_limit_bytes;
+  hw_recorder_t* recorder; /* NULL: nothing is recorded */
+  uint32_t waiting_count;
   bool keep_gcs;
   bool keep_short_gcs;
   bool keep_pressure;
-  hw_recorder_t* recorder;   /* NULL: nothing is recorded */
+  hw_gc_event_t waiting[HW_MONITOR_WAITING]; /* not taken in yet */
+  hw_counters_t counters;
+  uint64_t heap_limit_bytes;
   collection_t lowest_minor; /* heap_after_bytes of 0: none */
   hw_leak_t* leaks;          /* NULL: not looked for */
   hw_pressure_t pressure;
@@ -50,6 +52,8 @@ struct hw_monitor_s {
   hw_buckets_t buckets[HW_GC_KINDS];
   hw_histogram_t pauses[HW_GC_KINDS];
 };
+
+static void take_in(hw_monitor_t* monitor, bool record);
 
 int hw_monitor_create(hw_monitor_t** monitor,
                       const hw_monitor_options_t* options,
@@ -105,6 +109,7 @@ void hw_monitor_keep_short_gcs(hw_monitor_t* monitor, bool keep) {
 }
 
 void hw_monitor_keep_pressure(hw_monitor_t* monitor, bool keep) {
+  take_in(monitor, false);
   if (keep && !monitor->keep_pressure) hw_pressure_retell(&monitor->pressure);
   monitor->keep_pressure = keep;
 }
@@ -263,6 +268,7 @@ int hw_monitor_record(hw_monitor_t* monitor, hw_recorder_t* recorder,
   if (monitor->recorder != NULL) return HW_ESTATE;
   monitor->note = malloc(HW_RECORDER_VERDICT_ROOM);
   if (monitor->note == NULL) return HW_ENOMEM;
+  take_in(monitor, false);
   for (int kind = 0; kind < HW_GC_KINDS; kind++)
     hw_recorder_set_pauses(recorder, kind, &monitor->pauses[kind]);
   monitor->epoch_ms = epoch_ms;
@@ -273,6 +279,7 @@ int hw_monitor_record(hw_monitor_t* monitor, hw_recorder_t* recorder,
 
 void hw_monitor_stop_recording(hw_monitor_t* monitor, uint64_t now_ns) {
   if (monitor->recorder == NULL) return;
+  take_in(monitor, false);
   monitor->record_flags |= HW_RECORDER_STOPPED;
   record_state(monitor, (double)now_ns / NS_PER_MS + monitor->epoch_ms);
   monitor->recorder = NULL;
@@ -283,6 +290,7 @@ void hw_monitor_stop_recording(hw_monitor_t* monitor, uint64_t now_ns) {
 void hw_monitor_record_exit(hw_monitor_t* monitor, uint64_t now_ns,
                             int32_t code) {
   if (monitor->recorder == NULL) return;
+  take_in(monitor, false);
   monitor->record_flags = HW_RECORDER_STOPPED | HW_RECORDER_EXITED |
                           (uint64_t)(uint32_t)code << HW_RECORDER_EXIT_SHIFT;
   record_state(monitor, (double)now_ns / NS_PER_MS + monitor->epoch_ms);
@@ -292,19 +300,6 @@ void hw_monitor_set_sites(hw_monitor_t* monitor, hw_monitor_sites_cb sites,
                           void* data) {
   monitor->sites = sites;
   monitor->sites_data = data;
-}
-
-/* Runs inside a GC, after the event has been counted. */
-static void record_gc(hw_monitor_t* monitor, const hw_gc_event_t* event,
-                      hw_gc_kind_t kind) {
-  bool due = hw_recorder_gc(monitor->recorder, event, kind, monitor->epoch_ms);
-  if (monitor->pressure.changed != 0) {
-    note_pressures(monitor);
-    due = true;
-  }
-  if (due)
-    record_state(monitor,
-                 (double)event->start_ns / NS_PER_MS + monitor->epoch_ms);
 }
 
 static void record_sample(hw_monitor_t* monitor, const hw_sample_t* sample) {
@@ -317,28 +312,59 @@ static void record_sample(hw_monitor_t* monitor, const hw_sample_t* sample) {
 
 /* -- What comes in ------------------------------------------------------- */
 
-void hw_monitor_gc(hw_monitor_t* monitor, const hw_gc_event_t* event) {
+/* May run inside a GC. */
+static void count_gc(hw_monitor_t* monitor, const hw_gc_event_t* event) {
   hw_gc_kind_t kind = hw_gc_kind(event->type);
-  if (kind == HW_GC_KINDS) return;
   hw_counters_gc(&monitor->counters, event);
   hw_histogram_record(&monitor->pauses[kind], event->duration_ns);
   hw_buckets_record(&monitor->buckets[kind], event->duration_ns);
   hw_pressure_gc(&monitor->pressure, event);
   monitor->heap_limit_bytes = event->heap_limit_bytes;
   if (monitor->leaks != NULL) note_collection(monitor, event, kind);
-  if (monitor->recorder != NULL) record_gc(monitor, event, kind);
+}
+
+/* Takes in the collections that wait: before anything is asked that they may
+ * have changed. `record` is whether to record the state in any case. May run
+ * inside a GC. */
+static void take_in(hw_monitor_t* monitor, bool record) {
+  uint32_t count = monitor->waiting_count;
+  if (count == 0) return;
+  for (uint32_t i = 0; i < count; i++)
+    count_gc(monitor, &monitor->waiting[i]);
+  monitor->waiting_count = 0;
+  if (monitor->recorder == NULL) return;
+  if (monitor->pressure.changed != 0) {
+    note_pressures(monitor);
+    record = true;
+  }
+  if (record)
+    record_state(monitor,
+                 (double)monitor->waiting[count - 1].start_ns / NS_PER_MS +
+                     monitor->epoch_ms);
+}
+
+void hw_monitor_gc(hw_monitor_t* monitor, const hw_gc_event_t* event) {
+  hw_gc_kind_t kind = hw_gc_kind(event->type);
+  if (kind == HW_GC_KINDS) return;
+  monitor->waiting[monitor->waiting_count++] = *event;
   if (monitor->keep_gcs &&
       (monitor->keep_short_gcs ||
        event->duration_ns >= monitor->options.gc_threshold_ns))
     hw_ring_push(&monitor->gcs, event);
+  bool due = monitor->recorder != NULL &&
+             hw_recorder_gc(monitor->recorder, event, kind, monitor->epoch_ms);
+  if (!due && kind != HW_GC_MAJOR &&
+      monitor->waiting_count < HW_MONITOR_WAITING)
+    return;
+  take_in(monitor, due);
 }
 
 size_t hw_monitor_next_lines(const hw_monitor_t* monitor, const void** lines) {
+  const hw_gc_event_t* next = &monitor->waiting[monitor->waiting_count];
   size_t count = 0;
-  lines[count++] = &monitor->counters;
-  lines[count++] = &monitor->lowest_minor;
-  lines[count++] = &monitor->pressure;
-  lines[count++] = &monitor->pauses[HW_GC_MINOR];
+  lines[count++] = monitor;
+  lines[count++] = next;
+  lines[count++] = next + 1; /* an event lies across two or three */
   if (monitor->recorder != NULL)
     count += hw_recorder_next_lines(monitor->recorder, lines + count);
   return count;
@@ -350,8 +376,9 @@ static double growth(uint64_t from, uint64_t to) {
   return to > from ? (double)(to - from) : 0;
 }
 
-void hw_monitor_peek(const hw_monitor_t* monitor, const hw_reading_t* reading,
+void hw_monitor_peek(hw_monitor_t* monitor, const hw_reading_t* reading,
                      hw_sample_t* sample) {
+  take_in(monitor, false);
   const hw_heap_statistics_t* heap = &reading->heap;
   const hw_counters_t* counters = &monitor->counters;
   double interval_ns = growth(monitor->last_ns, reading->time_ns);
@@ -401,9 +428,11 @@ void hw_monitor_append(hw_monitor_t* monitor, const hw_reading_t* reading,
   if (monitor->recorder != NULL) record_sample(monitor, sample);
 }
 
-bool hw_monitor_pending(const hw_monitor_t* monitor) {
-  return monitor->gcs.count > 0 ||
-         (monitor->keep_pressure && hw_pressure_pending(&monitor->pressure));
+bool hw_monitor_pending(hw_monitor_t* monitor) {
+  if (monitor->gcs.count > 0) return true;
+  if (!monitor->keep_pressure) return false;
+  take_in(monitor, false);
+  return hw_pressure_pending(&monitor->pressure);
 }
 
 bool hw_monitor_next_gc(hw_monitor_t* monitor, hw_gc_event_t* event) {
@@ -412,7 +441,9 @@ bool hw_monitor_next_gc(hw_monitor_t* monitor, hw_gc_event_t* event) {
 
 bool hw_monitor_next_pressure(hw_monitor_t* monitor,
                               hw_pressure_event_t* event) {
-  return monitor->keep_pressure && hw_pressure_next(&monitor->pressure, event);
+  if (!monitor->keep_pressure) return false;
+  take_in(monitor, false);
+  return hw_pressure_next(&monitor->pressure, event);
 }
 
 const hw_sample_t* hw_monitor_sample_at(const hw_monitor_t* monitor,
@@ -420,17 +451,20 @@ const hw_sample_t* hw_monitor_sample_at(const hw_monitor_t* monitor,
   return hw_ring_at(&monitor->samples, index);
 }
 
-const hw_histogram_t* hw_monitor_pauses(const hw_monitor_t* monitor,
+const hw_histogram_t* hw_monitor_pauses(hw_monitor_t* monitor,
                                         hw_gc_kind_t kind) {
+  take_in(monitor, false);
   return &monitor->pauses[kind];
 }
 
-const hw_buckets_t* hw_monitor_buckets(const hw_monitor_t* monitor,
+const hw_buckets_t* hw_monitor_buckets(hw_monitor_t* monitor,
                                        hw_gc_kind_t kind) {
+  take_in(monitor, false);
   return &monitor->buckets[kind];
 }
 
-void hw_monitor_stats(const hw_monitor_t* monitor, hw_monitor_stats_t* stats) {
+void hw_monitor_stats(hw_monitor_t* monitor, hw_monitor_stats_t* stats) {
+  take_in(monitor, false);
   *stats = (hw_monitor_stats_t){
       .counters = monitor->counters,
       .samples = monitor->sample_count,
@@ -452,6 +486,7 @@ void hw_monitor_stats(const hw_monitor_t* monitor, hw_monitor_stats_t* stats) {
 }
 
 void hw_monitor_finish(hw_monitor_t* monitor) {
+  take_in(monitor, false);
   monitor->keep_gcs = false;
   monitor->keep_pressure = false;
   hw_ring_close(&monitor->gcs);

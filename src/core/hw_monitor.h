@@ -20,9 +20,13 @@
  * keeps the series of samples, the pause histograms, the counters, the
  * pressure and the events nobody has fetched yet.
  *
- * The leak detector takes its time to judge, so a collection is only noted in
- * the collector and told to the detector with the next sample. Between two
- * major collections the lowest of the minor ones says all it wants to know.
+ * A collection leaves the caches cold, and all that is counted lies in them; so
+ * a minor one is only noted, in one place, and taken in with others by the next
+ * call that asks for anything, the next sample, the next major collection, or
+ * when HW_MONITOR_WAITING of them wait. Nobody can tell. The leak detector
+ * takes its time to judge and is told of collections with the next sample;
+ * between two major ones the lowest of the minor ones says all it wants to
+ * know.
  *
  * All calls come from the one thread of the watched isolate. hw_monitor_gc
  * runs inside the garbage collector, and so may interrupt any other call that
@@ -112,13 +116,16 @@ void hw_monitor_record_exit(hw_monitor_t* monitor, uint64_t now_ns,
 void hw_monitor_set_sites(hw_monitor_t* monitor, hw_monitor_sites_cb sites,
                           void* data);
 
+/* Minor collections that may wait to be taken in. */
+#define HW_MONITOR_WAITING 64
+
 /* Takes in one GC event. Safe inside a GC. */
 void hw_monitor_gc(hw_monitor_t* monitor, const hw_gc_event_t* event);
 
 /* Addresses that the next hw_monitor_gc will write to, see hw_v8_next_lines: up
  * to HW_MONITOR_NEXT_LINES of them, into `lines`. Returns how many. Safe inside
  * a GC. */
-#define HW_MONITOR_NEXT_LINES (4 + HW_RECORDER_NEXT_LINES)
+#define HW_MONITOR_NEXT_LINES (3 + HW_RECORDER_NEXT_LINES)
 size_t hw_monitor_next_lines(const hw_monitor_t* monitor, const void** lines);
 
 /* Takes in a reading of the timer, appends the sample it makes to the series
@@ -128,8 +135,8 @@ void hw_monitor_append(hw_monitor_t* monitor, const hw_reading_t* reading,
                        uint64_t missed, hw_sample_t* sample);
 
 /* The sample that `reading` makes, its interval counted from the last one
- * appended; changes nothing. */
-void hw_monitor_peek(const hw_monitor_t* monitor, const hw_reading_t* reading,
+ * appended, which stays as it was. */
+void hw_monitor_peek(hw_monitor_t* monitor, const hw_reading_t* reading,
                      hw_sample_t* sample);
 
 /* Moves the next verdict out: a leak, or the end of one. `*epoch_ms` is what
@@ -145,8 +152,8 @@ bool hw_monitor_leak_pending(const hw_monitor_t* monitor);
 bool hw_monitor_leak_at(const hw_monitor_t* monitor, hw_leak_metric_t metric,
                         hw_leak_verdict_t* verdict, double* epoch_ms);
 
-/* Whether an event is waiting to be fetched. Safe inside a GC. */
-bool hw_monitor_pending(const hw_monitor_t* monitor);
+/* Whether an event is waiting to be fetched. */
+bool hw_monitor_pending(hw_monitor_t* monitor);
 
 /* Moves the oldest waiting event out. Returns whether there was one. */
 bool hw_monitor_next_gc(hw_monitor_t* monitor, hw_gc_event_t* event);
@@ -159,14 +166,14 @@ const hw_sample_t* hw_monitor_sample_at(const hw_monitor_t* monitor,
                                         size_t index);
 
 /* The pauses of one kind, `kind` < HW_GC_KINDS. Owned by the monitor. */
-const hw_histogram_t* hw_monitor_pauses(const hw_monitor_t* monitor,
+const hw_histogram_t* hw_monitor_pauses(hw_monitor_t* monitor,
                                         hw_gc_kind_t kind);
 
 /* The same pauses, counted between fixed bounds. Owned by the monitor. */
-const hw_buckets_t* hw_monitor_buckets(const hw_monitor_t* monitor,
+const hw_buckets_t* hw_monitor_buckets(hw_monitor_t* monitor,
                                        hw_gc_kind_t kind);
 
-void hw_monitor_stats(const hw_monitor_t* monitor, hw_monitor_stats_t* stats);
+void hw_monitor_stats(hw_monitor_t* monitor, hw_monitor_stats_t* stats);
 
 /* Ends the series: gives back the memory that only a running
  * watch needs. What was recorded can still be read. */

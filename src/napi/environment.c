@@ -12,6 +12,9 @@ static void on_gc_begin(void* data, uint32_t type, const hw_gc_mark_t* now) {
   hw_gc_begin(&environment->pairing, type, now);
 }
 
+#define NEXT_LINES (1 + HW_MONITOR_NEXT_LINES)
+_Static_assert(NEXT_LINES <= HW_V8_NEXT_LINES, "there is room");
+
 static void on_gc_end(void* data, uint32_t type, uint32_t flags,
                       const hw_gc_mark_t* now) {
   hw_environment_t* environment = data;
@@ -21,15 +24,14 @@ static void on_gc_end(void* data, uint32_t type, uint32_t flags,
     hw_monitor_gc(m->monitor, &event);
   hw_napi_sites_gc(environment, &event);
   /* Of one watch: as a rule there is no other. */
-  const void* lines[HW_MONITOR_NEXT_LINES];
-  size_t count =
-      environment->running == NULL
-          ? 0
-          : hw_monitor_next_lines(environment->running->monitor, lines);
+  const void* lines[NEXT_LINES];
+  size_t count = 0;
+  lines[count++] = &environment->sites.told_bytes;
+  if (environment->running != NULL)
+    count +=
+        hw_monitor_next_lines(environment->running->monitor, lines + count);
   hw_v8_next_lines(environment->v8, lines, count);
 }
-
-_Static_assert(HW_MONITOR_NEXT_LINES <= HW_V8_NEXT_LINES, "there is room");
 
 /* Node.js waits for the removal of the hook, running the loop meanwhile. */
 static void end_cleanup(hw_environment_t* environment) {

@@ -41,11 +41,11 @@ typedef struct hw_member_s {
 struct hw_heap_snapshot_s;
 
 typedef struct hw_environment_s {
+  hw_gc_pairing_t pairing; /* first: the bridge fetches it ahead */
+  hw_v8_t* v8;
+  hw_member_t* running; /* list of the watches that are told of GCs */
   napi_env env;
   uv_loop_t* loop;
-  hw_v8_t* v8;
-  hw_gc_pairing_t pairing;
-  hw_member_t* running; /* list of the watches that are told of GCs */
   hw_napi_sites_t sites;
   size_t open; /* watches and snapshots with handles the loop still knows */
   struct hw_heap_snapshot_s* snapshot; /* being taken, or NULL */

@@ -84,6 +84,7 @@ static void on_prologue(v8::Isolate* isolate, v8::GCType type,
   if (hw_gate_in_child()) return;
   hw_v8_t* bridge = static_cast<hw_v8_t*>(data);
   hw_gc_mark_t mark;
+  __builtin_prefetch(bridge->data, 1);
   pass_gate(bridge);
   read_sizes(isolate, &mark);
   mark.time_ns = bridge->clock();

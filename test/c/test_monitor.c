@@ -50,7 +50,7 @@ static void gc(hw_monitor_t* monitor, uint32_t type, uint64_t start_ns,
   hw_monitor_gc(monitor, &event);
 }
 
-static hw_monitor_stats_t stats_of(const hw_monitor_t* monitor) {
+static hw_monitor_stats_t stats_of(hw_monitor_t* monitor) {
   hw_monitor_stats_t stats;
   hw_monitor_stats(monitor, &stats);
   return stats;
@@ -168,6 +168,60 @@ static void gcs_become_events_only_while_somebody_wants_them(void** state) {
   assert_false(hw_monitor_next_gc(m, &event));
   assert_int_equal(hw_monitor_pauses(m, HW_GC_MINOR)->count, 2);
   assert_int_equal(hw_monitor_pauses(m, HW_GC_MAJOR)->count, 1);
+  hw_monitor_destroy(m);
+}
+
+/* Two monitors see the same; one is asked after each collection, the other only
+ * at the end. */
+static void collections_that_wait_change_no_answer(void** state) {
+  (void)state;
+  hw_monitor_t* asked = start();
+  hw_monitor_t* left = start();
+  hw_monitor_keep_pressure(asked, true);
+  hw_monitor_keep_pressure(left, true);
+  uint64_t now = 100 * SECOND;
+  for (uint64_t i = 0; i < 3 * HW_MONITOR_WAITING + 7; i++) {
+    uint32_t type = i % 50 == 49   ? HW_GC_MARK_SWEEP_COMPACT
+                    : i % 50 == 40 ? HW_GC_INCREMENTAL_MARKING
+                                   : HW_GC_SCAVENGE;
+    now += 100 * MS;
+    gc(asked, type, now, 60 * MS + i, 26 * MB + i, 12 * MB + i);
+    gc(left, type, now, 60 * MS + i, 26 * MB + i, 12 * MB + i);
+    assert_int_equal(stats_of(asked).counters.gc_count[HW_GC_MINOR] +
+                         stats_of(asked).counters.gc_count[HW_GC_MAJOR] +
+                         stats_of(asked).counters.gc_count[HW_GC_INCREMENTAL],
+                     i + 1);
+  }
+  for (int kind = 0; kind < HW_GC_KINDS; kind++) {
+    assert_memory_equal(hw_monitor_pauses(asked, kind),
+                        hw_monitor_pauses(left, kind), sizeof(hw_histogram_t));
+    assert_memory_equal(hw_monitor_buckets(asked, kind),
+                        hw_monitor_buckets(left, kind), sizeof(hw_buckets_t));
+  }
+  hw_monitor_stats_t of_asked = stats_of(asked);
+  hw_monitor_stats_t of_left = stats_of(left);
+  assert_memory_equal(&of_asked.counters, &of_left.counters,
+                      sizeof(of_asked.counters));
+  assert_true(of_left.pressure[HW_PRESSURE_GC_LOAD]);
+  hw_pressure_event_t first, second;
+  assert_true(hw_monitor_next_pressure(asked, &first));
+  assert_true(hw_monitor_next_pressure(left, &second));
+  assert_int_equal(first.time_ns, second.time_ns);
+  hw_monitor_destroy(asked);
+  hw_monitor_destroy(left);
+}
+
+/* Pressure is told although nobody samples. */
+static void pressure_does_not_wait_for_a_sample(void** state) {
+  (void)state;
+  hw_monitor_t* m = start();
+  hw_monitor_keep_pressure(m, true);
+  uint64_t now = 100 * SECOND;
+  for (int i = 0; i < 200 && !hw_monitor_pending(m); i++)
+    gc(m, HW_GC_SCAVENGE, now += 100 * MS, 60 * MS, 26 * MB, 12 * MB);
+  hw_pressure_event_t event;
+  assert_true(hw_monitor_next_pressure(m, &event));
+  assert_int_equal(event.reason, HW_PRESSURE_GC_LOAD);
   hw_monitor_destroy(m);
 }
 
@@ -305,6 +359,8 @@ int main(void) {
       cmocka_unit_test(sweeping_between_samples_is_no_negative_allocation),
       cmocka_unit_test(history_keeps_the_newest),
       cmocka_unit_test(gcs_become_events_only_while_somebody_wants_them),
+      cmocka_unit_test(collections_that_wait_change_no_answer),
+      cmocka_unit_test(pressure_does_not_wait_for_a_sample),
       cmocka_unit_test(events_beyond_the_capacity_are_counted_as_dropped),
       cmocka_unit_test(pauses_below_the_threshold_are_counted_but_no_events),
       cmocka_unit_test(an_event_of_no_known_type_changes_nothing),
