@@ -58,6 +58,7 @@
         'src/snapshot/hw_snapshot_header.c',
         'src/snapshot/hw_snapshot_json.c',
         'src/snapshot/hw_snapshot_match.c',
+        'src/snapshot/hw_snapshot_memory.c',
         'src/snapshot/hw_snapshot_nodes.c',
         'src/snapshot/hw_snapshot_open.c',
         'src/snapshot/hw_snapshot_own.c',

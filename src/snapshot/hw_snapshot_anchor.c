@@ -26,18 +26,18 @@ int hw_search_init(const hw_reverse_t* r, hw_search_t* search) {
   size_t n = r->s->nodes;
   memset(search, 0, sizeof(*search));
   search->r = r;
-  search->queue = malloc(n * sizeof(uint32_t));
-  search->via = calloc(n, sizeof(uint32_t));
-  search->depth = malloc(n * sizeof(uint16_t));
+  search->queue = hw_array_new(n, sizeof(uint32_t));
+  search->via = hw_array_new(n, sizeof(uint32_t));
+  search->depth = hw_array_new(n, sizeof(uint16_t));
   return search->queue == NULL || search->via == NULL || search->depth == NULL
              ? HW_ENOMEM
              : 0;
 }
 
 void hw_search_close(hw_search_t* search) {
-  free(search->queue);
-  free(search->via);
-  free(search->depth);
+  hw_array_free(search->queue);
+  hw_array_free(search->via);
+  hw_array_free(search->depth);
   memset(search, 0, sizeof(*search));
 }
 

@@ -275,8 +275,8 @@ static void sum_retained(const hw_snapshot_t* s, hw_classes_t* c,
 }
 
 static int add_retained(const hw_snapshot_t* s, hw_classes_t* c) {
-  uint32_t* first = malloc((size_t)s->nodes * sizeof(uint32_t));
-  uint32_t* next = malloc((size_t)s->nodes * sizeof(uint32_t));
+  uint32_t* first = hw_array_new(s->nodes, sizeof(uint32_t));
+  uint32_t* next = hw_array_new(s->nodes, sizeof(uint32_t));
   uint32_t* inside = calloc((size_t)c->count + 1, sizeof(uint32_t));
   int status = HW_ENOMEM;
   if (first != NULL && next != NULL && inside != NULL) {
@@ -284,8 +284,8 @@ static int add_retained(const hw_snapshot_t* s, hw_classes_t* c) {
     sum_retained(s, c, first, next, inside);
     status = 0;
   }
-  free(first);
-  free(next);
+  hw_array_free(first);
+  hw_array_free(next);
   free(inside);
   return status;
 }
@@ -294,15 +294,15 @@ static int prepare(builder_t* b, const hw_shapes_t* shapes) {
   const hw_snapshot_t* s = b->s;
   hw_classes_t* c = b->c;
   size_t strings = (size_t)s->strings * sizeof(uint32_t);
-  c->of_node = malloc((size_t)s->nodes * sizeof(uint32_t));
-  b->by_string = malloc(strings);
+  c->of_node = hw_array_new(s->nodes, sizeof(uint32_t));
+  b->by_string = hw_array_new(1, strings);
   b->by_shape = malloc(((size_t)shapes->count + 1) * sizeof(uint32_t));
   if (c->of_node == NULL || b->by_string == NULL || b->by_shape == NULL)
     return HW_ENOMEM;
   memset(c->of_node, 0xFF, (size_t)s->nodes * sizeof(uint32_t));
   memset(b->by_string, 0xFF, strings);
   if (s->detachedness != NULL) {
-    b->by_detached = malloc(strings);
+    b->by_detached = hw_array_new(1, strings);
     if (b->by_detached == NULL) return HW_ENOMEM;
     memset(b->by_detached, 0xFF, strings);
   }
@@ -329,8 +329,8 @@ int hw_classes_build(const hw_snapshot_t* s, const hw_shapes_t* shapes,
   if (status == 0) status = prepare(&b, shapes);
   for (uint32_t node = 0; node < s->nodes && status == 0; node++)
     status = place(&b, node);
-  free(b.by_string);
-  free(b.by_detached);
+  hw_array_free(b.by_string);
+  hw_array_free(b.by_detached);
   free(b.by_shape);
   free(b.class_of_name);
   free(b.name_slot);
@@ -341,7 +341,7 @@ int hw_classes_build(const hw_snapshot_t* s, const hw_shapes_t* shapes,
 
 void hw_classes_close(hw_classes_t* classes) {
   free(classes->item);
-  free(classes->of_node);
+  hw_array_free(classes->of_node);
   free(classes->name_end);
   hw_text_close(&classes->text);
   memset(classes, 0, sizeof(*classes));

@@ -16,7 +16,7 @@ static int by_id(const void* a, const void* b) {
 /* Radix sort by 16 bits at a time: qsort takes most of a comparison's time
  * otherwise. Falls back on qsort without memory. */
 static void sort_records(hw_record_t* record, uint32_t count) {
-  hw_record_t* other = malloc((size_t)count * sizeof(hw_record_t) + 1);
+  hw_record_t* other = hw_array_new(count, sizeof(hw_record_t));
   uint32_t* start = malloc(65537 * sizeof(uint32_t));
   if (other == NULL || start == NULL) {
     qsort(record, count, sizeof(hw_record_t), by_id);
@@ -32,7 +32,7 @@ static void sort_records(hw_record_t* record, uint32_t count) {
       memcpy(record, other, (size_t)count * sizeof(hw_record_t));
     }
   }
-  free(other);
+  hw_array_free(other);
   free(start);
 }
 
@@ -43,7 +43,7 @@ int hw_extract_take(const hw_snapshot_t* s, const hw_shapes_t* shapes,
   if (status != 0) return status;
   for (uint32_t node = 0; node < s->nodes; node++)
     extract->count += extract->classes.of_node[node] != HW_NONE;
-  extract->record = malloc((size_t)extract->count * sizeof(hw_record_t) + 1);
+  extract->record = hw_array_new(extract->count, sizeof(hw_record_t));
   if (extract->record == NULL) return HW_ENOMEM;
   uint32_t next = 0;
   for (uint32_t node = 0; node < s->nodes; node++) {
@@ -53,14 +53,14 @@ int hw_extract_take(const hw_snapshot_t* s, const hw_shapes_t* shapes,
     record->class = extract->classes.of_node[node];
     record->shallow = hw_snapshot_shallow(s, node);
   }
-  free(extract->classes.of_node);
+  hw_array_free(extract->classes.of_node);
   extract->classes.of_node = NULL;
   sort_records(extract->record, extract->count);
   return 0;
 }
 
 void hw_extract_close(hw_extract_t* extract) {
-  free(extract->record);
+  hw_array_free(extract->record);
   hw_classes_close(&extract->classes);
   memset(extract, 0, sizeof(*extract));
 }

@@ -130,10 +130,10 @@ int hw_snapshot_compute_distances(hw_snapshot_t* s) {
   int status = hw_progress(s, "measuring distances", 0);
   if (status != 0) return status;
   uint32_t* queue =
-      malloc(((size_t)s->nodes + children + 1) * sizeof(uint32_t));
-  s->distance = malloc((size_t)s->nodes * sizeof(int32_t));
+      hw_array_new((size_t)s->nodes + children + 1, sizeof(uint32_t));
+  s->distance = hw_array_new(s->nodes, sizeof(int32_t));
   if (queue == NULL || s->distance == NULL || prepare_pairs(s, &pairs) != 0) {
-    free(queue);
+    hw_array_free(queue);
     return HW_ENOMEM;
   }
   for (uint32_t node = 0; node < s->nodes; node++)
@@ -152,7 +152,7 @@ int hw_snapshot_compute_distances(hw_snapshot_t* s) {
   s->distance[s->root] = user_roots ? HW_DISTANCE_SYSTEM : 0;
   queue[0] = s->root;
   visit(s, &pairs, queue, 1);
-  free(queue);
+  hw_array_free(queue);
   free(pairs.slot);
   return 0;
 }

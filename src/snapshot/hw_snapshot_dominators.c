@@ -81,12 +81,12 @@ static int search_all(flow_t* flow) {
   const hw_snapshot_t* s = flow->s;
   search(flow, s->root, 0);
   if (flow->count == s->nodes) return 0;
-  uint8_t* held = calloc(s->nodes, 1);
+  uint8_t* held = hw_array_new(s->nodes, 1);
   if (held == NULL) return HW_ENOMEM;
   find_held(s, held);
   for (uint32_t node = 0; node < s->nodes; node++)
     if (flow->number[node] == 0 && !held[node]) search(flow, node, 1);
-  free(held);
+  hw_array_free(held);
   return 0;
 }
 
@@ -114,7 +114,7 @@ static int list_predecessors(flow_t* flow) {
     total += first[i];
     first[i] = total;
   }
-  flow->predecessor = malloc(((size_t)total + 1) * sizeof(uint32_t));
+  flow->predecessor = hw_array_new((size_t)total + 1, sizeof(uint32_t));
   if (flow->predecessor == NULL) return HW_ENOMEM;
   flow->predecessor[total] = 0; /* may be looked at ahead of time */
   for (uint32_t i = 1; i <= flow->count; i++) {
@@ -203,21 +203,31 @@ static void find_dominators(flow_t* flow) {
 }
 
 /* From numbers back to ordinals, and sizes summed upwards: whoever dominates
- * has the smaller number. */
+ * has the smaller number. What has none is left with its own. */
 static void sum_up(flow_t* flow) {
   hw_snapshot_t* s = flow->s;
   for (uint32_t node = 0; node < s->nodes; node++) {
     s->retained[node] = hw_snapshot_shallow(s, node);
-    s->dominator[node] = s->root;
+    s->dominator[node] = HW_NONE;
   }
+  s->dominator[s->root] = s->root;
   for (uint32_t i = flow->count; i >= 2; i--) {
     uint32_t node = flow->order[i];
     uint32_t above = flow->order[flow->dominator[i]];
     s->dominator[node] = above;
     s->retained[above] += s->retained[node];
   }
-  for (uint32_t node = 0; flow->count < s->nodes && node < s->nodes; node++)
-    if (flow->number[node] == 0) s->retained[s->root] += s->retained[node];
+  if (flow->count == s->nodes) return;
+  for (uint32_t node = 0; node < s->nodes; node++) {
+    if (s->dominator[node] != HW_NONE) continue;
+    s->dominator[node] = s->root;
+    s->retained[s->root] += s->retained[node];
+  }
+}
+
+static void let_go(uint32_t** array) {
+  hw_array_free(*array);
+  *array = NULL;
 }
 
 static int compute(flow_t* flow) {
@@ -229,21 +239,18 @@ static int compute(flow_t* flow) {
   if (status == 0) status = list_predecessors(flow);
   if (status == 0) status = hw_progress(s, "finding dominators", 0);
   if (status != 0) return status;
-  if (flow->count == s->nodes) { /* none is left that has no number */
-    free(flow->number);
-    flow->number = NULL;
-  }
+  let_go(&flow->number); /* `order` has it the other way round */
   size_t bytes = ((size_t)flow->count + 2) * sizeof(uint32_t);
-  flow->label = malloc(bytes);
-  flow->dominator = malloc(bytes);
+  flow->label = hw_array_new(1, bytes);
+  flow->dominator = hw_array_new(1, bytes);
   if (flow->label == NULL || flow->dominator == NULL) return HW_ENOMEM;
   find_dominators(flow);
-  free(flow->label);
-  flow->label = NULL;
-  free(flow->predecessor);
-  flow->predecessor = NULL;
-  s->retained = malloc((size_t)s->nodes * sizeof(uint64_t));
-  s->dominator = malloc((size_t)s->nodes * sizeof(uint32_t));
+  let_go(&flow->label);
+  let_go(&flow->predecessor);
+  let_go(&flow->ancestor);
+  let_go(&flow->semi);
+  s->retained = hw_array_new(s->nodes, sizeof(uint64_t));
+  s->dominator = hw_array_new(s->nodes, sizeof(uint32_t));
   if (s->retained == NULL || s->dominator == NULL) return HW_ENOMEM;
   sum_up(flow);
   return 0;
@@ -254,20 +261,20 @@ int hw_snapshot_compute_dominators(hw_snapshot_t* s) {
   memset(&flow, 0, sizeof(flow));
   flow.s = s;
   size_t bytes = ((size_t)s->nodes + 2) * sizeof(uint32_t);
-  flow.number = calloc(1, bytes);
-  flow.order = malloc(bytes);
-  flow.ancestor = malloc(bytes);
-  flow.semi = malloc(bytes);
+  flow.number = hw_array_new(1, bytes);
+  flow.order = hw_array_new(1, bytes);
+  flow.ancestor = hw_array_new(1, bytes);
+  flow.semi = hw_array_new(1, bytes);
   int status = HW_ENOMEM;
   if (flow.number != NULL && flow.order != NULL && flow.ancestor != NULL &&
       flow.semi != NULL)
     status = compute(&flow);
-  free(flow.number);
-  free(flow.order);
-  free(flow.ancestor);
-  free(flow.semi);
-  free(flow.label);
-  free(flow.dominator);
-  free(flow.predecessor);
+  hw_array_free(flow.number);
+  hw_array_free(flow.order);
+  hw_array_free(flow.ancestor);
+  hw_array_free(flow.semi);
+  hw_array_free(flow.label);
+  hw_array_free(flow.dominator);
+  hw_array_free(flow.predecessor);
   return status;
 }

@@ -37,8 +37,8 @@ static int prepare_names(hw_snapshot_t* s) {
   size_t blocks = (size_t)s->nodes / 64 + 1;
   uint64_t total = 0;
   uint32_t rank = 0;
-  s->name_rank = malloc(blocks * sizeof(uint32_t));
-  s->name_bits = calloc(blocks, sizeof(uint64_t));
+  s->name_rank = hw_array_new(blocks, sizeof(uint32_t));
+  s->name_bits = hw_array_new(blocks, sizeof(uint64_t));
   if (s->name_rank == NULL || s->name_bits == NULL) return HW_ENOMEM;
   for (uint32_t node = 0; node < s->nodes; node++) {
     if (node % 64 == 0) s->name_rank[node / 64] = rank;
@@ -47,8 +47,8 @@ static int prepare_names(hw_snapshot_t* s) {
     s->name_bits[node / 64] |= UINT64_C(1) << node % 64;
     total += s->first_edge[node + 1] - s->first_edge[node];
   }
-  s->name_start = malloc(((size_t)rank + 1) * sizeof(uint32_t));
-  s->edge_name = malloc((size_t)(total + 1) * sizeof(uint32_t));
+  s->name_start = hw_array_new((size_t)rank + 1, sizeof(uint32_t));
+  s->edge_name = hw_array_new((size_t)(total + 1), sizeof(uint32_t));
   if (s->name_start == NULL || s->edge_name == NULL) return HW_ENOMEM;
   uint32_t start = 0;
   rank = 0;
@@ -145,7 +145,7 @@ int hw_edges_read(hw_json_t* json, hw_snapshot_t* s,
       (json->length - json->at) / (2 * layout->edge_fields))
     return hw_json_fail(json, json->at, "edge_count is more than there are");
   s->edges = (uint32_t)layout->edge_count;
-  s->edge = malloc(((size_t)s->edges + 1) * sizeof(uint32_t));
+  s->edge = hw_array_new((size_t)s->edges + 1, sizeof(uint32_t));
   if (s->edge == NULL) return HW_ENOMEM;
   status = prepare_names(s);
   if (status == 0 && s->edges == 0)

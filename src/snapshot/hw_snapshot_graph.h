@@ -6,6 +6,7 @@
 
 #include "core/hw_error.h"
 #include "snapshot/hw_snapshot.h"
+#include "snapshot/hw_snapshot_memory.h"
 
 /*
  * The graph from inside, for the files of this directory only.

@@ -60,11 +60,11 @@ static bool is_named(const hw_snapshot_t* s, unsigned kind, uint32_t name) {
 
 static int allocate(hw_snapshot_t* s) {
   size_t n = s->nodes;
-  s->node = malloc(n);
-  s->name = malloc(n * sizeof(uint32_t));
-  s->id = malloc(n * sizeof(uint32_t));
-  s->size = malloc(n * sizeof(uint32_t));
-  s->first_edge = malloc((n + 1) * sizeof(uint32_t));
+  s->node = hw_array_new(n, 1);
+  s->name = hw_array_new(n, sizeof(uint32_t));
+  s->id = hw_array_new(n, sizeof(uint32_t));
+  s->size = hw_array_new(n, sizeof(uint32_t));
+  s->first_edge = hw_array_new(n + 1, sizeof(uint32_t));
   if (s->node == NULL || s->name == NULL || s->id == NULL || s->size == NULL ||
       s->first_edge == NULL)
     return HW_ENOMEM;
@@ -73,7 +73,7 @@ static int allocate(hw_snapshot_t* s) {
 
 static int set_detachedness(hw_snapshot_t* s, uint32_t node, uint64_t value) {
   if (s->detachedness == NULL) {
-    s->detachedness = calloc(s->nodes, 1);
+    s->detachedness = hw_array_new(s->nodes, 1);
     if (s->detachedness == NULL) return HW_ENOMEM;
   }
   s->detachedness[node] = (uint8_t)(value & 3);

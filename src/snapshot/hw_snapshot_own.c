@@ -21,7 +21,7 @@
 #include "snapshot/hw_snapshot_graph.h"
 
 static int mark_page_owned(hw_snapshot_t* s) {
-  uint32_t* list = malloc((size_t)s->nodes * sizeof(uint32_t));
+  uint32_t* list = hw_array_new(s->nodes, sizeof(uint32_t));
   uint32_t count = 0;
   if (list == NULL) return HW_ENOMEM;
   for (uint32_t e = s->first_edge[s->root]; e < s->first_edge[s->root + 1];
@@ -47,7 +47,7 @@ static int mark_page_owned(hw_snapshot_t* s) {
       list[count++] = target;
     }
   }
-  free(list);
+  hw_array_free(list);
   return 0;
 }
 
@@ -105,13 +105,13 @@ static void spread(const hw_snapshot_t* s, uint32_t* owner, uint32_t* list,
  * and once more when it gets a second, and nodes that own themselves are
  * started from one by one. */
 static int find_owners(hw_snapshot_t* s, uint32_t* owner) {
-  uint32_t* list = malloc(((size_t)s->nodes * 2 + 1) * sizeof(uint32_t));
+  uint32_t* list = hw_array_new((size_t)s->nodes * 2 + 1, sizeof(uint32_t));
   if (list == NULL) return HW_ENOMEM;
   for (uint32_t node = 0; node < s->nodes; node++)
     owner[node] = gives_away(s, node) ? UNVISITED : node;
   for (uint32_t node = 0; node < s->nodes; node++)
     if (owner[node] == node) spread(s, owner, list, node);
-  free(list);
+  hw_array_free(list);
   return 0;
 }
 
@@ -119,7 +119,7 @@ int hw_snapshot_compute_shallow(hw_snapshot_t* s) {
   int status = hw_progress(s, "finding owners", 0);
   if (status == 0) status = mark_page_owned(s);
   if (status != 0 || !has_user_roots(s)) return status;
-  uint32_t* owner = malloc((size_t)s->nodes * sizeof(uint32_t));
+  uint32_t* owner = hw_array_new(s->nodes, sizeof(uint32_t));
   if (owner == NULL) return HW_ENOMEM;
   status = find_owners(s, owner);
   for (uint32_t node = 0; status == 0 && node < s->nodes; node++) {
@@ -132,6 +132,6 @@ int hw_snapshot_compute_shallow(hw_snapshot_t* s) {
     status = hw_size_set(s, to, hw_snapshot_shallow(s, to) + bytes);
     if (status == 0) status = hw_size_set(s, node, 0);
   }
-  free(owner);
+  hw_array_free(owner);
   return status;
 }

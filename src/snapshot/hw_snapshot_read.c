@@ -78,8 +78,8 @@ static int find_parts(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
  * attached first, and a detached one's name is said to be so. */
 static int spread_detached(hw_snapshot_t* s) {
   if (s->detachedness == NULL) return 0;
-  uint32_t* list = malloc((size_t)s->nodes * sizeof(uint32_t));
-  uint8_t* seen = calloc(s->nodes, 1);
+  uint32_t* list = hw_array_new(s->nodes, sizeof(uint32_t));
+  uint8_t* seen = hw_array_new(s->nodes, 1);
   int status = list == NULL || seen == NULL ? HW_ENOMEM : 0;
   for (unsigned state = 1; status == 0 && state <= 2; state++) {
     uint32_t count = 0;
@@ -107,8 +107,8 @@ static int spread_detached(hw_snapshot_t* s) {
   for (uint32_t node = 0; status == 0 && node < s->nodes; node++)
     if (s->detachedness[node] == 2 && hw_node_kind(s, node) == HW_NODE_NATIVE)
       s->node[node] |= HW_NODE_DETACHED;
-  free(list);
-  free(seen);
+  hw_array_free(list);
+  hw_array_free(seen);
   return status;
 }
 
@@ -156,23 +156,23 @@ void hw_snapshot_destroy(hw_snapshot_t* s) {
   if (s == NULL) return;
   free(s->string_at);
   free(s->ephemeron_names);
-  free(s->node);
-  free(s->name);
-  free(s->id);
-  free(s->size);
-  free(s->first_edge);
-  free(s->edge);
-  free(s->detachedness);
-  free(s->edge_name);
-  free(s->name_start);
-  free(s->name_rank);
-  free(s->name_bits);
+  hw_array_free(s->node);
+  hw_array_free(s->name);
+  hw_array_free(s->id);
+  hw_array_free(s->size);
+  hw_array_free(s->first_edge);
+  hw_array_free(s->edge);
+  hw_array_free(s->detachedness);
+  hw_array_free(s->edge_name);
+  hw_array_free(s->name_start);
+  hw_array_free(s->name_rank);
+  hw_array_free(s->name_bits);
   free(s->large);
   free(s->location);
   free(s->ephemeron);
-  free(s->distance);
-  free(s->dominator);
-  free(s->retained);
+  hw_array_free(s->distance);
+  hw_array_free(s->dominator);
+  hw_array_free(s->retained);
   free(s);
 }
 

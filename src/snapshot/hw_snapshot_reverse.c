@@ -65,7 +65,7 @@ int hw_reverse_build(const hw_snapshot_t* s, hw_reverse_t* r) {
   memset(r, 0, sizeof(*r));
   r->s = s;
   find_strings(r);
-  r->first = calloc((size_t)s->nodes + 2, sizeof(uint32_t));
+  r->first = hw_array_new((size_t)s->nodes + 2, sizeof(uint32_t));
   if (r->first == NULL) return HW_ENOMEM;
   uint32_t* first = r->first;
   for (uint32_t node = 0; node < s->nodes; node++)
@@ -76,8 +76,8 @@ int hw_reverse_build(const hw_snapshot_t* s, hw_reverse_t* r) {
     total += first[node];
     first[node] = total;
   }
-  r->source = malloc(((size_t)total + 1) * sizeof(uint32_t));
-  r->edge = malloc(((size_t)total + 1) * sizeof(uint32_t));
+  r->source = hw_array_new((size_t)total + 1, sizeof(uint32_t));
+  r->edge = hw_array_new((size_t)total + 1, sizeof(uint32_t));
   if (r->source == NULL || r->edge == NULL) return HW_ENOMEM;
   /* From the last to the first, so that each list ends up in file order. */
   for (uint32_t node = s->nodes; node-- > 0;)
@@ -91,9 +91,9 @@ int hw_reverse_build(const hw_snapshot_t* s, hw_reverse_t* r) {
 }
 
 void hw_reverse_close(hw_reverse_t* r) {
-  free(r->first);
-  free(r->source);
-  free(r->edge);
+  hw_array_free(r->first);
+  hw_array_free(r->source);
+  hw_array_free(r->edge);
   memset(r, 0, sizeof(*r));
 }
 

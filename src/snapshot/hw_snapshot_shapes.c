@@ -244,12 +244,12 @@ int hw_shapes_infer(const hw_snapshot_t* s, hw_shapes_t* shapes) {
   memset(&f, 0, sizeof(f));
   memset(shapes, 0, sizeof(*shapes));
   f.s = s;
-  f.units = calloc(s->strings, 1);
+  f.units = hw_array_new(s->strings, 1);
   int status = f.units == NULL ? HW_ENOMEM : 0;
   for (uint32_t node = 0; node < s->nodes && status == 0; node++)
     if (hw_is_plain_object(s, node)) status = count_object(&f, node);
   if (status == 0) status = keep_common(&f, shapes);
-  free(f.units);
+  hw_array_free(f.units);
   free(f.pool);
   free(f.candidate);
   free(f.slot);

@@ -51,7 +51,7 @@ static void add_node(const hw_snapshot_t* s, uint32_t node,
 }
 
 int hw_statistics_compute(const hw_snapshot_t* s, hw_statistics_t* statistics) {
-  uint8_t* referrers = calloc(s->nodes, 1); /* 2 means two or more */
+  uint8_t* referrers = hw_array_new(s->nodes, 1); /* 2 means two or more */
   if (referrers == NULL) return HW_ENOMEM;
   for (uint32_t e = 0; e < s->edges; e++) {
     uint32_t target = hw_edge_target(s->edge[e]);
@@ -63,7 +63,7 @@ int hw_statistics_compute(const hw_snapshot_t* s, hw_statistics_t* statistics) {
   sum.total = hw_snapshot_total(s);
   for (uint32_t node = 0; node < s->nodes; node++)
     add_node(s, node, referrers, &sum);
-  free(referrers);
+  hw_array_free(referrers);
   *statistics = sum;
   return 0;
 }
@@ -264,7 +264,7 @@ int hw_duplicates_find(const hw_snapshot_t* s, hw_duplicates_t* duplicates) {
   uint64_t concatenated = 0;
   uint64_t size = 64;
   memset(duplicates, 0, sizeof(*duplicates));
-  uint8_t* seen = calloc(s->strings, 1); /* 2 means two or more */
+  uint8_t* seen = hw_array_new(s->strings, 1); /* 2 means two or more */
   if (seen == NULL) return HW_ENOMEM;
   for (uint32_t node = 0; node < s->nodes; node++) {
     unsigned kind = hw_node_kind(s, node);
@@ -280,15 +280,15 @@ int hw_duplicates_find(const hw_snapshot_t* s, hw_duplicates_t* duplicates) {
   }
   while (size < strings + strings / 4)
     size *= 2;
-  slot_t* slot = malloc(size * sizeof(slot_t));
+  slot_t* slot = hw_array_new(size, sizeof(slot_t));
   int status = slot == NULL ? HW_ENOMEM : 0;
   if (status == 0) {
     memset(slot, 0xFF, size * sizeof(slot_t)); /* HW_NONE everywhere */
     status =
         collect(s, concatenated == 0 ? seen : NULL, slot, size - 1, duplicates);
   }
-  free(slot);
-  free(seen);
+  hw_array_free(slot);
+  hw_array_free(seen);
   if (status == 0 && duplicates->count > 0)
     qsort(duplicates->item, duplicates->count, sizeof(hw_duplicate_t),
           by_retained);

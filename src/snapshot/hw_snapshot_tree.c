@@ -102,8 +102,8 @@ int hw_run_dominators(const char* path, const hw_run_options_t* options,
     if (start == HW_NONE) status = HW_ENOTFOUND;
   }
   if (status == 0) {
-    first = malloc((size_t)s->nodes * sizeof(uint32_t));
-    next = malloc((size_t)s->nodes * sizeof(uint32_t));
+    first = hw_array_new(s->nodes, sizeof(uint32_t));
+    next = hw_array_new(s->nodes, sizeof(uint32_t));
     if (first == NULL || next == NULL) status = HW_ENOMEM;
   }
   if (status == 0) {
@@ -116,8 +116,8 @@ int hw_run_dominators(const char* path, const hw_run_options_t* options,
     hw_text_string(out, "}\n");
   }
   if (status == 0 && out->failed) status = HW_ENOMEM;
-  free(first);
-  free(next);
+  hw_array_free(first);
+  hw_array_free(next);
   hw_opened_close(&opened);
   return status;
 }

@@ -243,12 +243,12 @@ int hw_trie_add(hw_trie_t* trie, const hw_reverse_t* names, unsigned which,
   const hw_snapshot_t* s = names->s;
   adder_t a = {names, trie, which, NULL, of_node, NULL};
   size_t bytes = (size_t)s->nodes * sizeof(uint32_t);
-  uint32_t* first = malloc(bytes);
-  uint32_t* next = malloc(bytes);
-  uint32_t* own = of_node == NULL ? malloc(bytes) : NULL;
+  uint32_t* first = hw_array_new(1, bytes);
+  uint32_t* next = hw_array_new(1, bytes);
+  uint32_t* own = of_node == NULL ? hw_array_new(1, bytes) : NULL;
   int status = HW_ENOMEM;
-  a.best = malloc(bytes);
-  a.scope = calloc(s->nodes, sizeof(uint64_t));
+  a.best = hw_array_new(1, bytes);
+  a.scope = hw_array_new(s->nodes, sizeof(uint64_t));
   if (of_node == NULL) a.place = own;
   if (first != NULL && next != NULL && a.best != NULL && a.place != NULL &&
       a.scope != NULL) {
@@ -256,11 +256,11 @@ int hw_trie_add(hw_trie_t* trie, const hw_reverse_t* names, unsigned which,
     hw_dominator_children(s, first, next);
     status = walk(&a, first, next);
   }
-  free(first);
-  free(next);
-  free(own);
-  free(a.best);
-  free(a.scope);
+  hw_array_free(first);
+  hw_array_free(next);
+  hw_array_free(own);
+  hw_array_free(a.best);
+  hw_array_free(a.scope);
   return status;
 }
 

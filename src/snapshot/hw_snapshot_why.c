@@ -336,7 +336,7 @@ static int lay_newer(why_t* w, const char* path,
   if (status == 0) status = hw_reverse_build(s, &w->reverse);
   if (status == 0) status = hw_search_init(&w->reverse, &w->search);
   if (status == 0) {
-    w->of_node = malloc((size_t)s->nodes * sizeof(uint32_t));
+    w->of_node = hw_array_new(s->nodes, sizeof(uint32_t));
     if (w->of_node == NULL) status = HW_ENOMEM;
   }
   if (status == 0) status = hw_trie_add(&w->trie, &w->reverse, 1, w->of_node);
@@ -367,7 +367,7 @@ int hw_run_why(const char* older, const char* newer,
   hw_trie_close(&w.trie);
   hw_search_close(&w.search);
   hw_reverse_close(&w.reverse);
-  free(w.of_node);
+  hw_array_free(w.of_node);
   hw_opened_close(&w.newer);
   return status;
 }
