@@ -2,7 +2,7 @@
 
 // `run` and `top` on a real terminal.
 
-const { after, describe, it } = require('node:test')
+const { after, afterEach, describe, it } = require('node:test')
 const assert = require('node:assert')
 const fs = require('node:fs')
 const os = require('node:os')
@@ -119,11 +119,26 @@ describe('heapwatch run on a terminal', { skip: whyNone }, () => {
 
 describe('heapwatch top on a terminal', { skip: whyNone }, () => {
   let started = 0
+  const pids = []
+  afterEach(() => {
+    for (const pid of pids.splice(0)) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {} // it has ended
+    }
+  })
   const start = async (terminal) => {
     const line = new RegExp(`^start ${++started}: (\\d+)$`)
     terminal.type(`HEAPWATCH_INTERVAL=100 '${process.execPath}' --require ./lib/register.js ${talk} > /dev/null 2>&1 & echo "start ${started}: $!"`)
     const lines = await terminal.until((lines) => lines.some((text) => line.test(text)), 'the pid')
-    return Number(line.exec(lines.find((text) => line.test(text)))[1])
+    const pid = Number(line.exec(lines.find((text) => line.test(text)))[1])
+    pids.push(pid)
+    const recording = new RegExp(`^${pid}\\b.*\\.hwrec$`)
+    for (const end = Date.now() + 30_000; !fs.readdirSync(directory).some((name) => recording.test(name));) {
+      assert.ok(Date.now() < end, `never saw the recording of ${pid}: ${fs.readdirSync(directory)}`)
+      await sleep(20)
+    }
+    return pid
   }
 
   it('fits 120, 80 and 20 columns, follows the size, and leaves no trace', () => withTerminal({}, async (terminal) => {
