@@ -169,11 +169,17 @@ static void append_identity(const hw_snapshot_t* s, uint32_t node,
 }
 
 /* Most strings have no equal: only those that have get a group. */
+#define GROUPED (UINT32_C(1) << 31)
 typedef struct {
-  uint64_t hash;  /* of the text, for which 64 well mixed bits stand */
-  uint32_t node;  /* the first of them, HW_NONE in an empty slot */
-  uint32_t group; /* HW_NONE until there is a second */
+  uint32_t hash[2]; /* of the text, for which 64 well mixed bits stand */
+  uint32_t string;  /* the first's node; GROUPED and the number of the group
+                     * once there is a second; HW_NONE in an empty slot */
 } slot_t;
+
+static bool is_hash(const slot_t* slot, uint64_t hash) {
+  return slot->hash[0] == (uint32_t)hash &&
+         slot->hash[1] == (uint32_t)(hash >> 32);
+}
 
 static uint64_t hash_key(const hw_text_t* key) {
   uint64_t hash = key->length * 0x9E3779B97F4A7C15u;
@@ -220,11 +226,11 @@ static int open_group(const hw_snapshot_t* s, slot_t* slot,
                                         sizeof(hw_duplicate_t));
   if (all == NULL) return HW_ENOMEM;
   duplicates->item = all;
-  slot->group = duplicates->count++;
-  hw_duplicate_t* group = &duplicates->item[slot->group];
+  hw_duplicate_t* group = &duplicates->item[duplicates->count];
   memset(group, 0, sizeof(*group));
-  group->node = slot->node;
-  add_string(s, slot->node, group);
+  group->node = slot->string;
+  add_string(s, slot->string, group);
+  slot->string = GROUPED | duplicates->count++;
   return 0;
 }
 
@@ -243,16 +249,16 @@ static int collect(const hw_snapshot_t* s, const uint8_t* seen, slot_t* slot,
     append_identity(s, node, &key);
     uint64_t hash = hash_key(&key);
     uint64_t at = hash & mask;
-    while (slot[at].node != HW_NONE && slot[at].hash != hash)
+    while (slot[at].string != HW_NONE && !is_hash(&slot[at], hash))
       at = (at + 1) & mask;
-    if (slot[at].node == HW_NONE) {
-      slot[at].hash = hash;
-      slot[at].node = node;
+    if (slot[at].string == HW_NONE) {
+      slot[at] = (slot_t){{(uint32_t)hash, (uint32_t)(hash >> 32)}, node};
       continue;
     }
-    if (slot[at].group == HW_NONE)
+    if ((slot[at].string & GROUPED) == 0)
       status = open_group(s, &slot[at], duplicates);
-    if (status == 0) add_string(s, node, &duplicates->item[slot[at].group]);
+    if (status == 0)
+      add_string(s, node, &duplicates->item[slot[at].string & ~GROUPED]);
   }
   if (key.failed) status = HW_ENOMEM;
   hw_text_close(&key);
