@@ -3,14 +3,18 @@
  * in which they need each other.
  *
  * V8 writes the strings last, but which edges have names worth keeping, and
- * which belong to WeakMaps, the strings say. So the flat arrays are skipped
- * first, at memchr's speed, and read when the strings are known.
+ * which belong to WeakMaps, the strings say. So at the nodes the strings are
+ * looked for from the end and read first. In a file where that fails, or whose
+ * parts come in another order, arrays are skipped at memchr's speed and read
+ * when what they need is known.
  */
 
 #include "snapshot/hw_snapshot_graph.h"
 
 typedef struct {
   uint64_t snapshot, nodes, edges, locations, strings; /* 0 if not there */
+  uint64_t strings_at, strings_end; /* of those read ahead; 0 if none were */
+  bool nodes_read, edges_read, locations_read;
 } parts_t;
 
 /* An array of numbers. A window at a time, or the whole file would be resident.
@@ -32,6 +36,73 @@ static int skip_flat(hw_json_t* json, const hw_snapshot_t* s) {
   return status;
 }
 
+/* Where the value of the last member "strings" begins, or 0. Within a string
+ * quotes are escaped, and behind one there is no colon: what is found is a
+ * member's name. */
+static uint64_t find_strings(const hw_json_t* json, const hw_snapshot_t* s) {
+  static const char name[] = "\"strings\"";
+  uint64_t length = sizeof(name) - 1;
+  for (uint64_t end = json->length; end > json->at;) {
+    uint64_t window = end - json->at;
+    if (window > HW_RELEASE_EVERY) window = HW_RELEASE_EVERY;
+    const uint8_t* stop = json->text + end;
+    const uint8_t* at = stop - window;
+    uint64_t found = 0;
+    while ((at = memchr(at, ':', (size_t)(stop - at))) != NULL) {
+      if ((uint64_t)(at - json->text) - json->at >= length &&
+          memcmp(at - length, name, length) == 0)
+        found = (uint64_t)(at - json->text) + 1;
+      at++;
+    }
+    if (found != 0) return found;
+    end -= window;
+    hw_release(s, end, end + window);
+  }
+  return 0;
+}
+
+/* Reads the strings before what stands in front of them. Where there are none
+ * nothing happens: whoever comes to the file's end says so. */
+static int read_ahead(hw_json_t* json, hw_snapshot_t* s, parts_t* parts) {
+  uint64_t here = json->at;
+  parts->strings_at = find_strings(json, s);
+  if (parts->strings_at == 0) return 0;
+  json->at = parts->strings_at;
+  int status = hw_strings_read(json, s);
+  parts->strings_end = json->at;
+  json->at = here;
+  return status;
+}
+
+static int read_strings(hw_json_t* json, hw_snapshot_t* s, parts_t* parts) {
+  if (parts->strings_at == 0) return hw_strings_read(json, s);
+  /* White space may stand before the array, as it did for who read ahead. */
+  if (json->at < parts->strings_at || json->at >= parts->strings_end)
+    return hw_json_fail(json, json->at, "a part is there twice");
+  json->at = parts->strings_end;
+  return 0;
+}
+
+/* An array of numbers: read if what it needs has been, otherwise skipped. */
+static int read_or_skip(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
+                        const uint64_t* part, const hw_layout_t* layout) {
+  if (part == &parts->nodes && parts->snapshot != 0) {
+    int status = parts->strings == 0 ? read_ahead(json, s, parts) : 0;
+    if (status != 0) return status;
+    if (s->strings > 0) {
+      parts->nodes_read = true;
+      return hw_nodes_read(json, s, layout);
+    }
+  } else if (part == &parts->edges && parts->nodes_read) {
+    parts->edges_read = true;
+    return hw_edges_read(json, s, layout);
+  } else if (part == &parts->locations && parts->nodes_read) {
+    parts->locations_read = true;
+    return hw_locations_read(json, s, layout);
+  }
+  return skip_flat(json, s);
+}
+
 static int find_part(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
                      uint64_t* part, bool flat, hw_layout_t* layout) {
   if (*part != 0) return hw_json_fail(json, json->at, "a part is there twice");
@@ -39,8 +110,8 @@ static int find_part(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
     return hw_json_fail(json, json->at, "the file ends too early");
   *part = json->at;
   if (part == &parts->snapshot) return hw_header_read(json, s, layout);
-  if (part == &parts->strings) return hw_strings_read(json, s);
-  return flat ? skip_flat(json, s) : hw_json_skip(json);
+  if (part == &parts->strings) return read_strings(json, s, parts);
+  return flat ? read_or_skip(json, s, parts, part, layout) : hw_json_skip(json);
 }
 
 static int find_parts(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
@@ -112,15 +183,19 @@ static int spread_detached(hw_snapshot_t* s) {
   return status;
 }
 
+/* What could not be read when it was come to. */
 static int read_parts(hw_json_t* json, hw_snapshot_t* s, parts_t* parts,
                       const hw_layout_t* layout) {
-  json->at = parts->nodes;
-  int status = hw_nodes_read(json, s, layout);
-  if (status != 0) return status;
-  json->at = parts->edges;
-  status = hw_edges_read(json, s, layout);
-  if (status != 0) return status;
-  if (parts->locations != 0) {
+  int status = 0;
+  if (!parts->nodes_read) {
+    json->at = parts->nodes;
+    status = hw_nodes_read(json, s, layout);
+  }
+  if (status == 0 && !parts->edges_read) {
+    json->at = parts->edges;
+    status = hw_edges_read(json, s, layout);
+  }
+  if (status == 0 && parts->locations != 0 && !parts->locations_read) {
     json->at = parts->locations;
     status = hw_locations_read(json, s, layout);
   }

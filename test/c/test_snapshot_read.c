@@ -176,6 +176,8 @@ static void errors_name_the_byte(void** state) {
   /* parts */
   assert_rejected("\"edges\"", "\"edgez\"", -1);
   assert_rejected("\"strings\"", "\"nodes\"", 8);
+  assert_rejected("]}\n", "],\"strings\":[\"x\"]}\n", -1);
+  assert_rejected("]}\n", "],\"more\":{\"strings\":[\"x\"]}}\n", -1);
   assert_rejected("\"weak\"", "\"novel\"", 1);
   assert_rejected("]}\n", "]}\n{}", 3);
 }
@@ -196,14 +198,16 @@ static void strings_may_hold_any_character(void** state) {
   (void)state;
   static const char* const names[] = {
       "\xF0\x9F\x98\x80 raw", "\\ud83d\\ude00 escaped",      "\\ud800 alone",
-      "\xFF\xC0 no UTF-8",    "tab\\tquote\\\"slash\\/\\\\", "caf\xC3\xA9"};
-  static const uint32_t first[] = {0x1F600, 0xD83D, 0xD800, 0x3F, 't', 'c'};
+      "\xFF\xC0 no UTF-8",    "tab\\tquote\\\"slash\\/\\\\", "caf\xC3\xA9",
+      "\\\"strings\\\":[1]"};
+  static const uint32_t first[] = {0x1F600, 0xD83D, 0xD800, 0x3F,
+                                   't',     'c',    '"'};
   builder_t* b = small();
-  for (unsigned i = 0; i < 6; i++)
+  for (unsigned i = 0; i < 7; i++)
     add_node(b, HW_NODE_STRING, names[i], 16);
   hw_snapshot_t* s = NULL;
   assert_int_equal(read_built(b, &s, NULL), 0);
-  for (unsigned i = 0; i < 6; i++) {
+  for (unsigned i = 0; i < 7; i++) {
     uint32_t length, code;
     const uint8_t* at = hw_string(s, s->name[3 + i], &length);
     assert_int_equal(length, strlen(names[i]));
