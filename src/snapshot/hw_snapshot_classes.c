@@ -252,11 +252,39 @@ void hw_dominator_children(const hw_snapshot_t* s, uint32_t* first,
   next[s->root] = HW_NONE;
 }
 
-/* Walks the dominator tree without a stack: the way back up is the
- * dominator itself. `inside` counts, by class, the nodes on the way down. */
+/* Threads the dominator tree through `dominator`, where each node's place is:
+ * from a child to the next, and from the last back to whose children they are.
+ * `first` becomes the first child of each. */
+#define LAST_CHILD (UINT32_C(1) << 31)
+
+static void thread_tree(hw_snapshot_t* s, uint32_t* first) {
+  uint32_t* link = s->dominator;
+  memset(first, 0xFF, (size_t)s->nodes * sizeof(uint32_t));
+  for (uint32_t node = s->nodes; node-- > 0;) {
+    if (node == s->root) continue;
+    uint32_t above = link[node];
+    link[node] = first[above] == HW_NONE ? above | LAST_CHILD : first[above];
+    first[above] = node;
+  }
+}
+
+static void unthread_tree(hw_snapshot_t* s, const uint32_t* first) {
+  uint32_t* link = s->dominator;
+  for (uint32_t node = 0; node < s->nodes; node++) {
+    bool more = first[node] != HW_NONE;
+    for (uint32_t child = first[node]; more;) {
+      uint32_t next = link[child];
+      link[child] = node;
+      more = (next & LAST_CHILD) == 0;
+      child = next;
+    }
+  }
+}
+
+/* Walks the threaded tree without a stack. `inside` counts, by class, the nodes
+ * on the way down. */
 static void sum_retained(const hw_snapshot_t* s, hw_classes_t* c,
-                         const uint32_t* first, const uint32_t* next,
-                         uint32_t* inside) {
+                         const uint32_t* first, uint32_t* inside) {
   uint32_t at = s->root;
   bool down = true;
   for (;;) {
@@ -269,23 +297,22 @@ static void sum_retained(const hw_snapshot_t* s, hw_classes_t* c,
     }
     if (k != HW_NONE) inside[k]--;
     if (at == s->root) return;
-    down = next[at] != HW_NONE;
-    at = down ? next[at] : s->dominator[at];
+    down = (s->dominator[at] & LAST_CHILD) == 0;
+    at = s->dominator[at] & ~LAST_CHILD;
   }
 }
 
-static int add_retained(const hw_snapshot_t* s, hw_classes_t* c) {
+static int add_retained(hw_snapshot_t* s, hw_classes_t* c) {
   uint32_t* first = hw_array_new(s->nodes, sizeof(uint32_t));
-  uint32_t* next = hw_array_new(s->nodes, sizeof(uint32_t));
   uint32_t* inside = calloc((size_t)c->count + 1, sizeof(uint32_t));
   int status = HW_ENOMEM;
-  if (first != NULL && next != NULL && inside != NULL) {
-    hw_dominator_children(s, first, next);
-    sum_retained(s, c, first, next, inside);
+  if (first != NULL && inside != NULL) {
+    thread_tree(s, first);
+    sum_retained(s, c, first, inside);
+    unthread_tree(s, first);
     status = 0;
   }
   hw_array_free(first);
-  hw_array_free(next);
   free(inside);
   return status;
 }
@@ -318,7 +345,7 @@ static int prepare(builder_t* b, const hw_shapes_t* shapes) {
   return hw_shapes_apply(s, shapes, c->of_node);
 }
 
-int hw_classes_build(const hw_snapshot_t* s, const hw_shapes_t* shapes,
+int hw_classes_build(hw_snapshot_t* s, const hw_shapes_t* shapes,
                      hw_classes_t* classes) {
   builder_t b;
   memset(&b, 0, sizeof(b));

@@ -35,8 +35,9 @@ typedef struct {
 
 /* Groups the nodes of a snapshot with shallow sizes. `shapes` names the plain
  * objects. 0 or HW_ENOMEM; hw_classes_close frees what there is after
- * either. Retained sizes are filled in if there are dominators. */
-int hw_classes_build(const hw_snapshot_t* s, const hw_shapes_t* shapes,
+ * either. Retained sizes are filled in if there are dominators, which are
+ * changed meanwhile and then as they were. */
+int hw_classes_build(hw_snapshot_t* s, const hw_shapes_t* shapes,
                      hw_classes_t* classes);
 void hw_classes_close(hw_classes_t* classes);
 

@@ -36,7 +36,7 @@ static void sort_records(hw_record_t* record, uint32_t count) {
   free(start);
 }
 
-int hw_extract_take(const hw_snapshot_t* s, const hw_shapes_t* shapes,
+int hw_extract_take(hw_snapshot_t* s, const hw_shapes_t* shapes,
                     hw_extract_t* extract) {
   memset(extract, 0, sizeof(*extract));
   int status = hw_classes_build(s, shapes, &extract->classes);

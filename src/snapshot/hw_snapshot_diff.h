@@ -26,7 +26,7 @@ typedef struct {
 
 /* Takes an extract of a snapshot with shallow sizes. `shapes` names its plain
  * objects. 0 or HW_ENOMEM; hw_extract_close frees what there is. */
-int hw_extract_take(const hw_snapshot_t* s, const hw_shapes_t* shapes,
+int hw_extract_take(hw_snapshot_t* s, const hw_shapes_t* shapes,
                     hw_extract_t* extract);
 void hw_extract_close(hw_extract_t* extract);
 

@@ -22,7 +22,7 @@
 #define WAY_LENGTH_MAX 200
 
 typedef struct {
-  const hw_snapshot_t* s;
+  hw_snapshot_t* s;
   hw_reverse_t reverse;
   hw_search_t search;
   uint32_t* node; /* the objects in question */

@@ -60,7 +60,7 @@ static void add_class(const hw_classes_t* classes, const hw_class_t* k,
   hw_text_string(out, "}");
 }
 
-static int add_classes(const hw_snapshot_t* s, hw_text_t* out) {
+static int add_classes(hw_snapshot_t* s, hw_text_t* out) {
   hw_shapes_t shapes;
   hw_classes_t classes;
   memset(&classes, 0, sizeof(classes));
@@ -188,7 +188,7 @@ int hw_run_summary(const char* path, const hw_run_options_t* options,
   failure->file = 0;
   int status = hw_opened_open(path, HW_WANT_DISTANCES | HW_WANT_DOMINATORS,
                               options, &opened, failure);
-  const hw_snapshot_t* s = opened.graph;
+  hw_snapshot_t* s = opened.graph;
   if (status == 0) {
     add_counts(s, out);
     status = add_statistics(s, out);
