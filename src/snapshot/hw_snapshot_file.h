@@ -4,8 +4,8 @@
 #include "snapshot/hw_snapshot.h"
 
 /*
- * A snapshot's file, mapped into memory: the only part of this directory that
- * needs a platform (POSIX). Reading goes through the page cache and costs no
+ * A snapshot's file, mapped into memory: with hw_snapshot_memory.c the only part
+ * of this directory that needs a platform (POSIX). Reading goes through the page cache and costs no
  * memory of the process's own; what has been read is given back as it goes.
  *
  * The file must not become shorter while it is mapped: a page beyond its end
