@@ -4,9 +4,10 @@
 #include "snapshot/hw_snapshot.h"
 
 /*
- * A snapshot's file, mapped into memory: with hw_snapshot_memory.c the only part
- * of this directory that needs a platform (POSIX). Reading goes through the page cache and costs no
- * memory of the process's own; what has been read is given back as it goes.
+ * A snapshot's file, mapped into memory: with hw_snapshot_memory.c the only
+ * part of this directory that needs a platform (POSIX). Reading goes through
+ * the page cache and costs no memory of the process's own; what has been read
+ * is given back as it goes.
  *
  * The file must not become shorter while it is mapped: a page beyond its end
  * kills the process with SIGBUS. Whole snapshots are never written to again.
