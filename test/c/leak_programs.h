@@ -12,20 +12,12 @@
 #include <string.h>
 
 #include "core/hw_leak.h"
+#include "chance.h"
 
 #define MB 1048576.0
 #define MINUTE 60.0
 #define HOUR 3600.0
 #define DAY 86400.0
-
-static uint64_t state;
-
-static double chance(void) {
-  uint64_t z = (state += UINT64_C(0x9e3779b97f4a7c15));
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
-}
 
 /* A program. Sizes in MB, times in seconds. */
 typedef struct {
