@@ -92,7 +92,7 @@ function count (number) {
  * Lays rows out under their titles. The first column is text, to the left, and
  * cut to what is left of `width`; the others are numbers.
  */
-function table (titles, rows, width = process.stdout.columns ?? 100) {
+function table (titles, rows, width = process.stdout.columns || 100) {
   const widths = titles.map((title, i) =>
     rows.reduce((most, row) => Math.max(most, row[i].length), title.length))
   const others = widths.slice(1).reduce((sum, each) => sum + each + 2, 0)

@@ -65,7 +65,7 @@ async function work ({ json, alive: onlyAlive }) {
   }
   print(rows.length === 0
     ? 'No process is watched. Start one with: heapwatch run app.js\n'
-    : `${listLines(rows, process.stdout.columns ?? 100, Date.now()).join('\n')}\n`)
+    : `${listLines(rows, process.stdout.columns || 100, Date.now()).join('\n')}\n`)
   return 0
 }
 

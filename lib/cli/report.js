@@ -33,7 +33,7 @@ async function work ({ html, json }, [given]) {
     const { identity, alive, state, pauses, path } = facts
     print(`${JSON.stringify({ path, alive, state: state.state, identity, findings, figures: numbers, pauses })}\n`)
   } else {
-    print(reportText(facts, numbers, findings, process.stdout.columns ?? 80))
+    print(reportText(facts, numbers, findings, process.stdout.columns || 80))
   }
   return 0
 }

@@ -224,7 +224,7 @@ class Run {
     const last = await this.#last()
     if (end.error) this.#say(`the app cannot be started: ${end.error.message}`)
     else if (this.#values.json) this.#out.write(`${JSON.stringify(summaryObject(last, end))}\n`)
-    else if (last) this.#out.write(`\n${summaryLines(last, end, process.stderr.columns ?? 80).join('\n')}\n`)
+    else if (last) this.#out.write(`\n${summaryLines(last, end, process.stderr.columns || 80).join('\n')}\n`)
     else this.#say(`the app ${endText(end)}; there is no recording of it${this.#problem ? `: ${this.#problem}` : ''}`)
     if (this.#values.output !== undefined) await new Promise((resolve) => this.#out.end(resolve))
   }

@@ -108,6 +108,13 @@ describe('heapwatch run on a terminal', { skip: whyNone }, () => {
     await terminal.until((lines) => lines.includes('code 41'), 'its exit code')
   }))
 
+  it('sums up in 80 columns where the terminal does not know its size', () => withTerminal({}, async (terminal) => {
+    const file = app('brief', () => setTimeout(() => {}, 200))
+    terminal.type(`stty cols 0 rows 0; ${HEAPWATCH} run ${file}; stty cols 80 rows 24; echo code $?`)
+    const lines = await terminal.until((lines) => lines.some((line) => line.startsWith('code ')), 'its end')
+    assert.match(lines.join('\n'), /^node brief\.js \(process \d+\) exited/m)
+  }))
+
   it('leaves the terminal to an app with --no-status', () => withTerminal({}, async (terminal) => {
     terminal.type(`${HEAPWATCH} run --no-status --interval 100 ${talk}`)
     const lines = await terminal.until((lines) => numbers(lines).length > 10, 'lines')
