@@ -101,16 +101,27 @@ const NOUNS = { closure: 'closures', string: 'strings', 'concatenated string': '
  * by listeners of event `tick` on the `EventEmitter` in module variable `bus`
  * (lib/bus.js:12)".
  */
-function causeText ({ leaks, growth, count, retained, single, item, itemType, class: payload, heldBy }) {
+function causeText (why) {
+  const { leaks, growth, retained, single, item, heldBy } = why
   if (!leaks) return `nothing that a count explains grew between the two snapshots: ${bytes(growth)} in all`
-  const name = shortened(item, 60) || '(anonymous)'
+  const size = bytes(retained[1] - retained[0])
   const what = single
-    ? `a \`${name}\` that has grown by ${bytes(retained[1] - retained[0])} is`
-    : `${(count[1] - count[0]).toLocaleString('en-US')} more ${NOUNS[itemType] === 'strings' ? 'strings' : `\`${name}\` ${NOUNS[itemType] ?? 'objects'}`}` +
-      `${payload === item || NOUNS[itemType] === 'strings' ? '' : ` with \`${shortened(payload, 60)}\``} (${bytes(retained[1] - retained[0])}) are`
+    ? `a \`${shortened(item, 60) || '(anonymous)'}\` that has grown by ${size} is`
+    : `${itemsText(why)} (${size}) are`
   return heldBy === undefined
     ? `${what} held by something that cannot be told`
     : `${what} held by ${shortened(heldBy, 300)}`
+}
+
+/** "4,812 more `onRow` closures with `Session`" */
+function itemsText ({ contexts, count, item, itemType, class: payload }) {
+  const more = (number) => `${number.toLocaleString('en-US')} more`
+  if (contexts) return `${more(contexts)} contexts of \`vm\``
+  const noun = NOUNS[itemType] ?? 'objects'
+  const items = more(count[1] - count[0])
+  if (noun === 'strings') return `${items} strings`
+  const rest = payload === item ? '' : ` with \`${shortened(payload, 60)}\``
+  return `${items} \`${shortened(item, 60) || '(anonymous)'}\` ${noun}${rest}`
 }
 
 module.exports = { METRICS, amount, causeText, gcText, latestSites, leakEndText, leakText, ownText, pressureText, siteLabel, siteText }

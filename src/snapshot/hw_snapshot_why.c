@@ -38,6 +38,11 @@ static int64_t growth_of(const hw_place_t* p) {
   return (int64_t)(p->bytes[1] - p->bytes[0]);
 }
 
+static bool is_native_context(const hw_snapshot_t* s, uint32_t node) {
+  return node != HW_NONE &&
+         hw_string_starts(s, s->name[node], "system / NativeContext");
+}
+
 /* Never what a leak consists of: V8 makes and drops these as it likes. */
 static bool is_item(const why_t* w, const hw_place_t* p) {
   const hw_snapshot_t* s = w->newer.graph;
@@ -53,8 +58,7 @@ static bool is_item(const why_t* w, const hw_place_t* p) {
       return p->example != HW_NONE &&
              (s->name[p->example] == w->reverse.reaction ||
               hw_string_is(s, s->name[p->example], "system / WeakCell") ||
-              hw_string_starts(s, s->name[p->example],
-                               "system / NativeContext"));
+              is_native_context(s, p->example));
     default:
       return p->example != HW_NONE;
   }
@@ -163,6 +167,27 @@ static uint32_t find_payload(const why_t* w) {
     at = next;
   }
   return w->point;
+}
+
+/* How many more contexts of their own (of vm.createContext) hang below the
+ * point, if they are the better half of what grows there; 0 otherwise. Contexts
+ * are told by what they weigh: whatever holds one, that is the leak. */
+static uint32_t contexts_below(const why_t* w) {
+  const hw_trie_t* t = &w->trie;
+  uint8_t* below = calloc((size_t)t->count + 1, 1);
+  uint32_t contexts = 0;
+  int64_t growth = 0;
+  if (below == NULL) return 0;
+  below[w->point] = 1;
+  for (uint32_t i = w->point; i < t->count; i++) {
+    const hw_place_t* p = &t->place[i];
+    if (i > w->point) below[i] = below[p->parent];
+    if (!below[i] || !is_native_context(w->newer.graph, p->example)) continue;
+    if (p->count[1] > p->count[0]) contexts += p->count[1] - p->count[0];
+    growth += growth_of(p);
+  }
+  free(below);
+  return growth * 2 >= growth_of(&t->place[w->point]) ? contexts : 0;
 }
 
 /* The newest nodes at a place: of the highest ids, since V8 counts up. */
@@ -285,6 +310,7 @@ static void add_point(why_t* w, hw_text_t* out) {
   bool known = votes * 2 >= samples && votes > 0 && h.anchor != HW_ANCHOR_NONE;
   if (known && !w->single) find_collection(w, node, samples, &h);
   if (known) hw_search_owner(&w->search, &h);
+  uint32_t contexts = contexts_below(w);
   hw_text_format(out,
                  ",\"count\":[%" PRIu32 ",%" PRIu32 "],\"retained\":[%" PRIu64
                  ",%" PRIu64 "],\"item\":",
@@ -294,9 +320,11 @@ static void add_point(why_t* w, hw_text_t* out) {
   hw_text_format(out,
                  ",\"itemType\":\"%s\",\"class\":", hw_node_kind_name(p->kind));
   add_class(w, payload, out);
+  if (contexts > 0) hw_text_format(out, ",\"contexts\":%" PRIu32, contexts);
+  hw_cause_kind_t kind = contexts > 0 ? HW_CAUSE_CONTEXT : h.kind;
   hw_text_format(
       out, ",\"samples\":%" PRIu32 ",\"agree\":%" PRIu32 ",\"kind\":\"%s\"",
-      samples, votes, hw_cause_kind_name(known ? h.kind : HW_CAUSE_UNKNOWN));
+      samples, votes, hw_cause_kind_name(known ? kind : HW_CAUSE_UNKNOWN));
   if (!known) return;
   hw_text_string(out, ",\"heldBy\":\"");
   hw_holding_phrase(&w->reverse, &h, out);

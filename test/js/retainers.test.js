@@ -7,6 +7,7 @@ const os = require('node:os')
 const path = require('node:path')
 const { after, before, describe, it } = require('node:test')
 const { promisify } = require('node:util')
+const { causeText } = require('../../lib/describe')
 const { ask } = require('../../lib/snapshot')
 
 const run = promisify(execFile)
@@ -74,6 +75,15 @@ describe('why names what grows and what holds it', () => {
       for (const [key, value] of Object.entries(anchor)) assert.equal(why.anchor[key], value)
     })
   }
+
+  it('contexts, whatever holds them', async () => {
+    const older = await snapshotOf('context')
+    const why = await ask('why', [older, older.replace('-a.', '-b.')])
+    assert.equal(why.contexts, 30)
+    assert.equal(why.kind, 'context')
+    assert.equal(why.heldBy, 'module variable `sandboxes` (causes.js), which is an `Array`')
+    assert.match(causeText(why), /^30 more contexts of `vm` \([\d.]+ MB\) are held by module variable `sandboxes`/)
+  })
 
   it('and that nothing does, of traffic that leaves as much as it found', async () => {
     const older = await snapshotOf('none')
