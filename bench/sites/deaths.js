@@ -1,10 +1,11 @@
 'use strict'
 
-// npm run bench:deaths [-- --node PATH] [--deaths N] [--jobs N]
+// npm run bench:deaths [-- --node PATH] [--deaths N] [--jobs N] [--keep DIR] [ways…]
 //
 // Whether a process that runs out of memory in a loop, where no timer ever runs
 // again, leaves the function behind that did it: dies N times in each of four
-// ways with `sites: true` and a recorder, and reads what is on disk.
+// ways with `sites: true` and a recorder, and reads what is on disk. With --keep
+// the recordings that do not name it stay in a directory.
 
 const { execFileSync, spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -62,14 +63,19 @@ function namedBy (file) {
 }
 
 async function main () {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       node: { type: 'string', default: process.execPath },
       deaths: { type: 'string', default: '100' },
-      jobs: { type: 'string', default: '2' }
+      jobs: { type: 'string', default: '2' },
+      keep: { type: 'string' }
     }
   })
-  const ways = Object.keys(WAYS)
+  const ways = positionals.length > 0 ? positionals : Object.keys(WAYS)
+  const unknown = ways.find((way) => !(way in WAYS))
+  if (unknown) throw new Error(`no way to die is called ${unknown}: there are ${Object.keys(WAYS).join(', ')}`)
+  if (values.keep) fs.mkdirSync(values.keep, { recursive: true })
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwatch-deaths-'))
   const counts = Object.fromEntries(ways.map((way) => [way, { right: 0, another: 0, nothing: 0, ends: {} }]))
   try {
@@ -77,8 +83,10 @@ async function main () {
       const way = ways[i % ways.length]
       const file = path.join(folder, `${i}.hw`)
       const end = await die(values.node, way, file)
-      counts[way][namedBy(file)]++
+      const named = namedBy(file)
+      counts[way][named]++
       counts[way].ends[end] = (counts[way].ends[end] ?? 0) + 1
+      if (values.keep && named !== 'right') fs.copyFileSync(file, path.join(values.keep, `${way}-${i}.hwrec`))
       fs.rmSync(file)
     })
   } finally {
