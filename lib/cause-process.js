@@ -1,8 +1,8 @@
 'use strict'
 
 // Started by leak-causes.js, in a process of its own: compares the snapshots
-// that are open as descriptors 3 and 4, and prints what it finds as JSON. Its
-// argument is the least priority to take.
+// that are open as descriptors from 3 on, and prints what it finds as JSON. Its
+// arguments are the least priority to take and how many snapshots there are.
 //
 // It ends when its stdin does, which is when the process that it works for
 // ends, and it is the first that the kernel kills when memory runs out.
@@ -20,8 +20,8 @@ process.stdin.on('end', () => process.exit(1)).on('error', () => process.exit(1)
 async function work () {
   const { ask } = require('./snapshot')
   const { explain } = require('./why')
-  const files = ['/proc/self/fd/3', '/proc/self/fd/4']
-  const { leaks, growth, heldBy, item, itemType, agree, samples, anchor, ...found } = await explain(files)
+  const files = Array.from({ length: Number(process.argv[3]) }, (_, i) => `/proc/self/fd/${3 + i}`)
+  const { leaks, growth, heldBy, item, itemType, agree, samples, anchor, owner, steps, ...found } = await explain(files)
   const { classes } = await ask('diff', files)
   return {
     kind: 'unknown',

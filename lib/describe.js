@@ -103,7 +103,7 @@ const NOUNS = { closure: 'closures', string: 'strings', 'concatenated string': '
  */
 function causeText (why) {
   const { leaks, growth, retained, single, item, heldBy } = why
-  if (!leaks) return `nothing that a count explains grew between the two snapshots: ${bytes(growth)} in all`
+  if (!leaks) return `nothing that a count explains grew between the snapshots: ${bytes(growth)} in all`
   const size = bytes(retained[1] - retained[0])
   const what = single
     ? `a \`${shortened(item, 60) || '(anonymous)'}\` that has grown by ${size} is`
@@ -113,14 +113,22 @@ function causeText (why) {
     : `${what} held by ${shortened(heldBy, 300)}`
 }
 
+/** "`expire` (links.mjs:18)" */
+function functionText ({ name, url, line }) {
+  const place = url ? ` (${url.slice(url.lastIndexOf('/') + 1)}${line > 0 ? `:${line}` : ''})` : ''
+  return `\`${shortened(name, 60) || '(anonymous)'}\`${place}`
+}
+
 /** "4,812 more `onRow` closures with `Session`" */
-function itemsText ({ contexts, count, item, itemType, class: payload }) {
+function itemsText ({ contexts, suspended, count, item, itemType, class: payload }) {
   const more = (number) => `${number.toLocaleString('en-US')} more`
   if (contexts) return `${more(contexts)} contexts of \`vm\``
   const noun = NOUNS[itemType] ?? 'objects'
   const items = more(count[1] - count[0])
   if (noun === 'strings') return `${items} strings`
-  const rest = payload === item ? '' : ` with \`${shortened(payload, 60)}\``
+  const rest = suspended
+    ? ` with suspended calls of ${functionText(suspended)}`
+    : payload === item ? '' : ` with \`${shortened(payload, 60)}\``
   return `${items} \`${shortened(item, 60) || '(anonymous)'}\` ${noun}${rest}`
 }
 

@@ -214,16 +214,22 @@ export interface WatchOptions {
 
 /** How the cause of a leak is looked for; docs/snapshots.md says what it costs. */
 export interface CauseOptions {
+  /**
+   * Whether a third snapshot must confirm what two say; what it does not confirm
+   * is `unknown`. Default `true`. If the leak is over before it, or it cannot be
+   * taken, two do.
+   */
+  confirm?: boolean
   /** Leaks that are looked into in the life of the watch, an integer from 1 to 1000. Default 3. */
   limit?: number
   /**
-   * Bytes that must leak between the two snapshots, at the rate of the leak, an
+   * Bytes that must leak from one snapshot to the next, at the rate of the leak, an
    * integer from 262 144. Lower: sooner, and less sure. Default 4 MiB.
    */
   minGrowth?: number
   /** Milliseconds to wait for that, at most, an integer of at least 1000. Default 600 000. */
   maxWait?: number
-  /** As in HeapSnapshotOptions, for each of the two. */
+  /** As in HeapSnapshotOptions, for each of them. */
   maxPause?: number
   /** Milliseconds that comparing them may take, an integer of at least 1000. Default 600 000. */
   timeout?: number
@@ -276,11 +282,19 @@ export interface Cause {
   path: CauseStep[]
   /** What grows, or what of the program's own it holds; "" if that is not known. */
   class: string
-  /** How many more there were in the second snapshot. */
+  /** How many more there were in the last snapshot than in the first. */
   count: number
   /** How many more bytes they hold. */
   retained: number
-  /** The classes that grew most between the two. */
+  /** Whether a third snapshot has confirmed it; not there if there were but two. */
+  confirmed?: boolean
+  /** How many of what grew are contexts of `vm`. */
+  contexts?: number
+  /** What grew is one thing whose own size grows, not a count. */
+  single?: boolean
+  /** The function of which most of what grew are suspended calls. */
+  suspended?: { name: string, url?: string, line?: number, column?: number }
+  /** The classes that grew most from the first to the last. */
   grown?: Array<{ name: string, added: number, bytes: number }>
   /** Milliseconds that the thread stood still for each snapshot. */
   pauses?: number[]

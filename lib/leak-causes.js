@@ -1,7 +1,8 @@
 'use strict'
 
-// The option cause: why a leak is held. Two copy-on-write snapshots, far enough
+// The option cause: why a leak is held. Three copy-on-write snapshots, far enough
 // apart, go to a process of low priority that compares them (cause-process.js).
+// Two would do: the third tells what goes on growing from what grew but once.
 //
 // The files have no names: each is opened and unlinked at once, so that nothing
 // is left of it however this process ends, and nobody else can open it. They
@@ -41,7 +42,7 @@ class LeakCauses {
   #options
   #emit
   #begun = 0
-  #runs = new Map() // by metric: an AbortController of the run going on
+  #runs = new Map() // by metric: the Run going on
 
   /**
    * @param {object} options those of `cause`
@@ -57,14 +58,15 @@ class LeakCauses {
   async find (leak) {
     if (this.#begun >= this.#options.limit || this.#runs.has(leak.metric)) return
     this.#begun++
-    const run = new AbortController()
+    const run = new Run()
+    const { signal } = run
     this.#runs.set(leak.metric, run)
     let found
     try {
-      found = await findCause(leak, this.#options, run.signal)
+      found = await findCause(leak, this.#options, run)
     } catch (error) {
-      if (run.signal.aborted && !run.signal.reason) return
-      found = unknown(run.signal.reason ?? error)
+      if (signal.aborted && !signal.reason) return
+      found = unknown(signal.reason ?? error)
     } finally {
       this.#runs.delete(leak.metric)
     }
@@ -72,15 +74,49 @@ class LeakCauses {
     setImmediate(() => this.#emit({ leak, ...found })).unref()
   }
 
-  /** The leak is over: what has been begun is given up. */
+  /** The leak is over: if there are two snapshots they must do, or it is given up. */
   over ({ metric }) {
-    this.#runs.get(metric)?.abort(
-      noCause('ERR_HEAPWATCH_CAUSE_OVER', 'the leak was over before it had grown enough to tell'))
+    this.#runs.get(metric)?.over()
   }
 
   /** Gives up, without a word, what has been begun. */
   stop () {
     for (const run of this.#runs.values()) run.abort(null)
+  }
+}
+
+/** One search for a cause, as seen from outside. */
+class Run {
+  #controller = new AbortController()
+  #enough // ends the wait for the third snapshot
+
+  get signal () {
+    return this.#controller.signal
+  }
+
+  abort (reason) {
+    this.#controller.abort(reason)
+  }
+
+  over () {
+    if (this.#enough) this.#enough.abort()
+    else this.abort(noCause('ERR_HEAPWATCH_CAUSE_OVER', 'the leak was over before it had grown enough to tell'))
+  }
+
+  /** Waits, and resolves to whether the leak is still going on. */
+  async waitForMore (ms) {
+    this.#enough = new AbortController()
+    const stop = () => this.#enough.abort()
+    this.signal.addEventListener('abort', stop, { once: true })
+    try {
+      await pause(ms, this.#enough.signal)
+      return true
+    } catch {
+      this.signal.throwIfAborted()
+      return false
+    } finally {
+      this.signal.removeEventListener('abort', stop)
+    }
   }
 }
 
@@ -96,16 +132,23 @@ function unknown (error) {
   }
 }
 
-async function findCause (leak, options, signal) {
+async function findCause (leak, options, run) {
   if (leak.metric === 'native') {
     throw noCause('ERR_HEAPWATCH_CAUSE_NATIVE', 'native memory is outside of what heap snapshots show')
   }
   refuseForeign()
+  const { signal } = run
   const files = []
   try {
     files.push(await take(options, signal))
     await pause(waitFor(leak, options), signal)
     files.push(await take(options, signal))
+    if (options.confirm && await run.waitForMore(waitFor(leak, options))) {
+      const third = await take(options, signal).catch((error) => {
+        if (signal.aborted) throw error // otherwise two must do
+      })
+      if (third) files.push(third)
+    }
     checkMemory(files, options)
     const found = await analyse(files, options, signal)
     return { ...found, pauses: files.map(({ pause }) => pause) }
@@ -176,7 +219,7 @@ async function checkDisk (directory, least) {
   const need = least + FILE_PER_HEAP * v8.getHeapStatistics().used_heap_size
   if (bavail * bsize < need) {
     throw noCause('ERR_HEAPWATCH_CAUSE_DISK',
-      `${directory} has ${bavail * bsize} bytes free, and two snapshots are taken with ${need}`)
+      `${directory} has ${bavail * bsize} bytes free, and a snapshot is taken with ${need}`)
   }
 }
 
@@ -220,7 +263,7 @@ function uniqueOf (file) {
 /** What a process of its own says of two snapshots. */
 function analyse (files, { nice, timeout }, signal) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [SCRIPT, String(nice)], {
+    const child = spawn(process.execPath, [SCRIPT, String(nice), String(files.length)], {
       stdio: ['pipe', 'pipe', 'ignore', ...files.map(({ fd }) => fd)],
       // Nothing of ours may be preloaded there, and no other's hook either.
       env: { UV_THREADPOOL_SIZE: '1', ...only(process.env, 'HEAPWATCH_BINARY') }

@@ -65,6 +65,7 @@ const LEAK_SNAPSHOTS = {
 }
 
 const CAUSE = {
+  confirm: { default: true, check: flag },
   limit: { default: 3, check: integer(1, 1000) },
   minGrowth: { default: 4 * MB, check: integer(256 * 1024, 2 ** 40) },
   maxWait: { default: 600_000, check: integer(1000, 24 * MAX_MS) },

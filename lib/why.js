@@ -1,6 +1,6 @@
 'use strict'
 
-// What `why` finds between two snapshots, completed by what is not in them: the
+// What `why` finds between snapshots, completed by what is not in them: the
 // line on which a variable is declared is in its source, if that is on this
 // machine.
 
@@ -15,10 +15,35 @@ const LARGEST_SOURCE = 8 << 20
 /**
  * Asks why, and adds `description`, and to the anchor its `line`.
  *
- * @param {string[]} paths of two snapshots, the older first
+ * Of three snapshots, what the second and the third say is confirmed if the first
+ * and the second say it as well; what they do not agree on is not known.
+ *
+ * @param {string[]} paths of two or three snapshots, the oldest first
  * @param {(question: string, paths: string[]) => Promise<object>} [how] to ask
  */
 async function explain (paths, how = ask) {
+  const second = await explainStep(paths.slice(-2), how)
+  if (paths.length === 2) return second
+  const first = await explainStep(paths.slice(0, 2), how)
+  const confirmed = first.leaks === second.leaks && first.kind === second.kind && first.heldBy === second.heldBy
+  if (!confirmed) return { ...disagreement(first, second), confirmed, steps: [first, second] }
+  const whole = { ...second, growth: first.growth + second.growth }
+  for (const key of second.leaks ? ['count', 'retained'] : []) whole[key] = [first[key][0], second[key][1]]
+  return { ...whole, description: causeText(whole), confirmed }
+}
+
+// One that leaks in the first step only has grown once, as caches do.
+function disagreement (first, second) {
+  if (!second.leaks) return second
+  const { kind, heldBy, anchor, owner, path, ...rest } = second
+  return {
+    ...rest,
+    kind: 'unknown',
+    description: `not the same grew from the first snapshot to the second and on to the third: ${first.description}; then ${second.description}`
+  }
+}
+
+async function explainStep (paths, how) {
   const why = await how('why', paths)
   const { anchor, owner, path: way = [] } = why
   for (const each of [anchor, owner]) {

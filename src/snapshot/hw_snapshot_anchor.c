@@ -254,6 +254,12 @@ static void add_step(hw_holding_t* h, uint32_t from, uint32_t edge) {
   h->length++;
 }
 
+bool hw_step_waits(const hw_reverse_t* r, uint32_t from, uint32_t edge) {
+  return r->s->name[from] == r->reaction ||
+         (hw_edge_kind(r->s->edge[edge]) == HW_EDGE_INTERNAL &&
+          hw_name_of(r->s, from, edge) == r->registers);
+}
+
 /* From the first thing on the way that tells to the last, in the order in
  * which they say what it is. */
 static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
@@ -274,7 +280,6 @@ static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
   for (unsigned i = 0; i < h->length; i++) {
     unsigned kind = hw_edge_kind(s->edge[h->edge[i]]);
     uint32_t name = hw_name_of(s, h->from[i], h->edge[i]);
-    uint32_t node = s->name[h->from[i]];
     unsigned own = 0;
     hw_cause_kind_t cause = h->kind;
     if (kind == HW_EDGE_PROPERTY &&
@@ -290,8 +295,7 @@ static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
                (name == r->events || name == r->event_map)) {
       own = 3;
       cause = HW_CAUSE_LISTENER;
-    } else if (node == r->reaction ||
-               (kind == HW_EDGE_INTERNAL && name == r->registers)) {
+    } else if (hw_step_waits(r, h->from[i], h->edge[i])) {
       own = 2;
       cause = HW_CAUSE_PROMISE;
     } else if (kind == HW_EDGE_INTERNAL && name == r->context &&

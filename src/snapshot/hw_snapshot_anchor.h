@@ -84,6 +84,9 @@ uint32_t hw_holding_variable(const hw_reverse_t* r, const hw_holding_t* h);
  * same variable is a collection, whatever it is that keeps the function. */
 void hw_holding_shorten(const hw_reverse_t* r, hw_holding_t* h, uint32_t step);
 
+/* Does a promise's reaction, or a suspended function, hold by this edge? */
+bool hw_step_waits(const hw_reverse_t* r, uint32_t from, uint32_t edge);
+
 /* Of an anchor within a library, finds the module's variable or global of the
  * program's own that leads to it, if there is one near. */
 void hw_search_owner(hw_search_t* search, hw_holding_t* h);
@@ -92,6 +95,9 @@ void hw_search_owner(hw_search_t* search, hw_holding_t* h);
  * within JSON's quotes. */
 void hw_holding_phrase(const hw_reverse_t* r, const hw_holding_t* holding,
                        hw_text_t* out);
+
+/* Appends a function as a JSON object: `{ name, url?, line?, column? }`. */
+void hw_closure_json(const hw_reverse_t* r, uint32_t closure, hw_text_t* out);
 
 /* Appends the anchor as a JSON object: `{ kind, name, url, function }`. */
 void hw_holding_anchor(const hw_reverse_t* r, const hw_holding_t* holding,

@@ -256,15 +256,29 @@ void hw_holding_anchor(const hw_reverse_t* r, const hw_holding_t* h,
   hw_text_string(out, "}");
 }
 
+static void add_source(const hw_reverse_t* r, uint32_t closure,
+                       hw_text_t* out) {
+  const hw_location_t* at = hw_location_find(r->s, closure);
+  add_string(r->s, "url", hw_closure_url(r, closure), out);
+  if (at != NULL)
+    hw_text_format(out, ",\"line\":%" PRId32 ",\"column\":%" PRId32,
+                   at->line + 1, at->column + 1);
+}
+
+void hw_closure_json(const hw_reverse_t* r, uint32_t closure, hw_text_t* out) {
+  uint32_t length;
+  const uint8_t* raw = hw_string(r->s, r->s->name[closure], &length);
+  hw_text_string(out, "{\"name\":");
+  hw_text_quoted(out, raw, length, 200);
+  add_source(r, closure, out);
+  hw_text_string(out, "}");
+}
+
 static void add_step(const hw_reverse_t* r, uint32_t node, hw_text_t* out) {
   const hw_snapshot_t* s = r->s;
   hw_describe_node(s, node, out);
   if (hw_node_kind(s, node) == HW_NODE_CLOSURE) {
-    const hw_location_t* at = hw_location_find(s, node);
-    add_string(s, "url", hw_closure_url(r, node), out);
-    if (at != NULL)
-      hw_text_format(out, ",\"line\":%" PRId32 ",\"column\":%" PRId32,
-                     at->line + 1, at->column + 1);
+    add_source(r, node, out);
   } else if (hw_is_context(r, node)) {
     add_string(s, "url", hw_context_url(r, node), out);
     add_string(s, "function", hw_context_function(r, node), out);

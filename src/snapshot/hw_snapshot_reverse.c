@@ -157,6 +157,10 @@ bool hw_is_module_context(const hw_reverse_t* r, uint32_t context) {
   return length == 0;
 }
 
+uint32_t hw_generator_closure(const hw_reverse_t* r, uint32_t generator) {
+  return hw_target_of(r->s, generator, HW_EDGE_INTERNAL, r->generator_function);
+}
+
 /* A function's shared part refers to the scope around it, so that the scope
  * leads to a function of its script whether or not a closure of it is left. */
 uint32_t hw_context_url(const hw_reverse_t* r, uint32_t context) {
@@ -217,8 +221,7 @@ uint32_t hw_record_url(const hw_reverse_t* r, uint32_t record) {
   for (uint32_t e = s->first_edge[record]; e < s->first_edge[record + 1]; e++) {
     uint32_t part = hw_edge_target(s->edge[e]);
     uint32_t url = HW_NONE;
-    if (s->name[part] == r->generator)
-      part = hw_target_of(s, part, HW_EDGE_INTERNAL, r->generator_function);
+    if (s->name[part] == r->generator) part = hw_generator_closure(r, part);
     if (part == HW_NONE) continue;
     if (hw_node_kind(s, part) == HW_NODE_CLOSURE)
       url = hw_closure_url(r, part);

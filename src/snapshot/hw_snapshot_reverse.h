@@ -40,6 +40,10 @@ static inline uint32_t hw_name_of(const hw_snapshot_t* s, uint32_t from,
 /* The string index of a closure's script's URL, or HW_NONE. */
 uint32_t hw_closure_url(const hw_reverse_t* r, uint32_t closure);
 
+/* The function of which a generator is a call (a suspended one of an async
+ * function, too): a closure, or HW_NONE. */
+uint32_t hw_generator_closure(const hw_reverse_t* r, uint32_t generator);
+
 /* Is the node a context: what holds a function's or module's variables? */
 bool hw_is_context(const hw_reverse_t* r, uint32_t node);
 

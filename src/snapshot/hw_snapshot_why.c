@@ -281,6 +281,61 @@ static void find_collection(why_t* w, const uint32_t* node, uint32_t count,
   hw_holding_shorten(&w->reverse, h, step);
 }
 
+/* One timer that all are held by, through functions that wait, is only what the
+ * last of them waits for. */
+static void find_waiting(why_t* w, const uint32_t* node, uint32_t count,
+                         hw_holding_t* h) {
+  hw_holding_t other;
+  if (h->kind != HW_CAUSE_TIMER || count < SHARED) return;
+  for (uint32_t i = 0; i < SHARED; i++) {
+    hw_search_run(&w->search, node[(uint64_t)i * count / SHARED], &other);
+    if (other.length == 0 || other.from[0] != h->from[0]) return;
+  }
+  for (unsigned i = 0; i < h->length; i++) {
+    if (!hw_step_waits(&w->reverse, h->from[i], h->edge[i])) continue;
+    h->kind = HW_CAUSE_PROMISE;
+    h->special = i;
+    return;
+  }
+}
+
+static bool same_function(const hw_snapshot_t* s, uint32_t a, uint32_t b) {
+  const hw_location_t* left = a == HW_NONE ? NULL : hw_location_find(s, a);
+  const hw_location_t* right = b == HW_NONE ? NULL : hw_location_find(s, b);
+  return left != NULL && right != NULL && left->script == right->script &&
+         left->line == right->line && left->column == right->column;
+}
+
+/* The function of which most of a place's newest nodes are suspended calls, or
+ * HW_NONE. */
+static uint32_t suspended_function(const why_t* w, uint32_t place) {
+  const hw_snapshot_t* s = w->newer.graph;
+  uint32_t node[SAMPLES];
+  uint32_t best = HW_NONE;
+  uint32_t most = 0;
+  if (s->name[w->trie.place[place].example] != w->reverse.generator)
+    return HW_NONE;
+  uint32_t count = newest(w, place, node);
+  for (uint32_t i = 0; i < count; i++)
+    node[i] = hw_generator_closure(&w->reverse, node[i]);
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t votes = 0;
+    for (uint32_t k = 0; k < count; k++)
+      votes += same_function(s, node[i], node[k]);
+    if (votes <= most) continue;
+    most = votes;
+    best = node[i];
+  }
+  return most * 2 > count ? best : HW_NONE;
+}
+
+static void add_suspended(const why_t* w, uint32_t place, hw_text_t* out) {
+  uint32_t closure = suspended_function(w, place);
+  if (closure == HW_NONE) return;
+  hw_text_string(out, ",\"suspended\":");
+  hw_closure_json(&w->reverse, closure, out);
+}
+
 /* The place right below with the most growth; the place itself if none has. */
 static uint32_t largest_below(const why_t* w, uint32_t place) {
   const hw_trie_t* t = &w->trie;
@@ -308,7 +363,10 @@ static void add_point(why_t* w, hw_text_t* out) {
   if (!w->single) samples = newest(w, asked, node);
   uint32_t votes = samples > 0 ? agree(w, node, samples, &h) : 0;
   bool known = votes * 2 >= samples && votes > 0 && h.anchor != HW_ANCHOR_NONE;
-  if (known && !w->single) find_collection(w, node, samples, &h);
+  if (known && !w->single) {
+    find_collection(w, node, samples, &h);
+    find_waiting(w, node, samples, &h);
+  }
   if (known) hw_search_owner(&w->search, &h);
   uint32_t contexts = contexts_below(w);
   hw_text_format(out,
@@ -320,6 +378,7 @@ static void add_point(why_t* w, hw_text_t* out) {
   hw_text_format(out,
                  ",\"itemType\":\"%s\",\"class\":", hw_node_kind_name(p->kind));
   add_class(w, payload, out);
+  add_suspended(w, payload, out);
   if (contexts > 0) hw_text_format(out, ",\"contexts\":%" PRIu32, contexts);
   hw_cause_kind_t kind = contexts > 0 ? HW_CAUSE_CONTEXT : h.kind;
   hw_text_format(

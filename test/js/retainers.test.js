@@ -8,6 +8,7 @@ const path = require('node:path')
 const { after, before, describe, it } = require('node:test')
 const { promisify } = require('node:util')
 const { causeText } = require('../../lib/describe')
+const { explain } = require('../../lib/why')
 const { ask } = require('../../lib/snapshot')
 
 const run = promisify(execFile)
@@ -83,6 +84,25 @@ describe('why names what grows and what holds it', () => {
     assert.equal(why.kind, 'context')
     assert.equal(why.heldBy, 'module variable `sandboxes` (causes.js), which is an `Array`')
     assert.match(causeText(why), /^30 more contexts of `vm` \([\d.]+ MB\) are held by module variable `sandboxes`/)
+  })
+
+  it('of three snapshots, what both steps say', async () => {
+    const older = await snapshotOf('listener')
+    const [, newer, newest] = ['a', 'b', 'c'].map((step) => older.replace('-a.', `-${step}.`))
+    const why = await explain([older, newer, newest])
+    assert.equal(why.confirmed, true)
+    assert.deepEqual(why.count, [500, 6000])
+    assert.match(why.heldBy, /^listeners of event `tick` /)
+    assert.match(why.description, /^5,500 more `onTick` closures /)
+
+    const once = await explain([older, newer, newer])
+    assert.equal(once.leaks, false)
+    assert.equal(once.confirmed, false)
+    const late = await explain([older, older, newer])
+    assert.equal(late.kind, 'unknown')
+    assert.equal(late.heldBy, undefined)
+    assert.match(late.description, /^not the same grew .*: nothing that a count explains grew.*; then 3,000 more `onTick` closures/)
+    assert.deepEqual(late.steps.map(({ leaks }) => leaks), [false, true])
   })
 
   it('and that nothing does, of traffic that leaves as much as it found', async () => {
