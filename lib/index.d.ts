@@ -215,9 +215,9 @@ export interface WatchOptions {
 /** How the cause of a leak is looked for; docs/snapshots.md says what it costs. */
 export interface CauseOptions {
   /**
-   * Whether a third snapshot must confirm what two say; what it does not confirm
-   * is `unknown`. Default `true`. If the leak is over before it, or it cannot be
-   * taken, two do.
+   * Whether a third snapshot must confirm what two say. If it does not, a fourth
+   * is taken, and what is not confirmed by that either is `unknown`. Default
+   * `true`. If the leak is over before it, or it cannot be taken, two do.
    */
   confirm?: boolean
   /** Leaks that are looked into in the life of the watch, an integer from 1 to 1000. Default 3. */

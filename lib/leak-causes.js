@@ -2,7 +2,8 @@
 
 // The option cause: why a leak is held. Three copy-on-write snapshots, far enough
 // apart, go to a process of low priority that compares them (cause-process.js).
-// Two would do: the third tells what goes on growing from what grew but once.
+// Two would do: the third tells what goes on growing from what grew but once,
+// and a fourth is taken if it was something else that grew at first.
 //
 // The files have no names: each is opened and unlinked at once, so that nothing
 // is left of it however this process ends, and nobody else can open it. They
@@ -88,7 +89,8 @@ class LeakCauses {
 /** One search for a cause, as seen from outside. */
 class Run {
   #controller = new AbortController()
-  #enough // ends the wait for the third snapshot
+  #enough // ends the wait for another snapshot than the first two
+  #over = false
 
   get signal () {
     return this.#controller.signal
@@ -99,12 +101,14 @@ class Run {
   }
 
   over () {
+    this.#over = true
     if (this.#enough) this.#enough.abort()
     else this.abort(noCause('ERR_HEAPWATCH_CAUSE_OVER', 'the leak was over before it had grown enough to tell'))
   }
 
   /** Waits, and resolves to whether the leak is still going on. */
   async waitForMore (ms) {
+    if (this.#over) return false
     this.#enough = new AbortController()
     const stop = () => this.#enough.abort()
     this.signal.addEventListener('abort', stop, { once: true })
@@ -144,14 +148,17 @@ async function findCause (leak, options, run) {
     await pause(waitFor(leak, options), signal)
     files.push(await take(options, signal))
     if (options.confirm && await run.waitForMore(waitFor(leak, options))) {
-      const third = await take(options, signal).catch((error) => {
-        if (signal.aborted) throw error // otherwise two must do
-      })
+      const third = await takeMore(options, signal)
       if (third) files.push(third)
     }
-    checkMemory(files, options)
-    const found = await analyse(files, options, signal)
-    return { ...found, pauses: files.map(({ pause }) => pause) }
+    const pauses = files.map(({ pause }) => pause)
+    const found = await compare(files, options, signal)
+    if (found.confirmed !== false || !await run.waitForMore(waitFor(leak, options))) return { ...found, pauses }
+    const fourth = await takeMore(options, signal)
+    if (!fourth) return { ...found, pauses }
+    fs.close(files.shift().fd, () => {})
+    files.push(fourth)
+    return { ...await compare(files, options, signal), pauses: [...pauses, fourth.pause] }
   } finally {
     for (const { fd } of files) fs.close(fd, () => {})
   }
@@ -214,6 +221,13 @@ async function take (options, signal) {
   }
 }
 
+/** One more, or undefined if it cannot be taken: those that there are must do. */
+function takeMore (options, signal) {
+  return take(options, signal).catch((error) => {
+    if (signal.aborted) throw error
+  })
+}
+
 async function checkDisk (directory, least) {
   const { bavail, bsize } = await fs.promises.statfs(directory)
   const need = least + FILE_PER_HEAP * v8.getHeapStatistics().used_heap_size
@@ -260,7 +274,12 @@ function uniqueOf (file) {
   }
 }
 
-/** What a process of its own says of two snapshots. */
+async function compare (files, options, signal) {
+  checkMemory(files, options)
+  return analyse(files, options, signal)
+}
+
+/** What a process of its own says of snapshots. */
 function analyse (files, { nice, timeout }, signal) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [SCRIPT, String(nice), String(files.length)], {

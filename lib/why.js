@@ -47,7 +47,7 @@ async function explainStep (paths, how) {
   const why = await how('why', paths)
   const { anchor, owner, path: way = [] } = why
   for (const each of [anchor, owner]) {
-    if (!each?.url) continue
+    if (!each?.url || each.name === undefined) continue // a module's exports have no name
     const file = fileOf(each.url)
     const line = file && declarationLine(file, each)
     if (line) each.line = line

@@ -1,12 +1,15 @@
 'use strict'
 
-// npm run bench:cause [-- --node PATH] [--jobs N] [--keep DIR] [names…]
+// npm run bench:cause [-- --node PATH] [--jobs N] [--keep DIR] [--unseen | names…]
 //
 // Whether the cause of a leak that is told is the right one. Runs each program
 // of the corpus whose leak is in the heap, and once it has built what it has to
-// build looks for the cause as a watch does: two copy-on-write snapshots, a
+// build looks for the cause as a watch does: three copy-on-write snapshots, a
 // window of its label apart, compared in another process. What is left out is
 // only the detector, which would take minutes.
+//
+// --unseen takes the programs of test/fixtures/corpus/unseen instead, which
+// others wrote and the rules were not made with.
 //
 // Right is a cause whose kind is one that the label allows and whose
 // description names the holder of the label; anything else that claims to know
@@ -22,7 +25,7 @@ const { install, labels, pool, run, select } = require('../../test/fixtures/corp
 const LEAST_RIGHT = 0.9
 const MOST_WRONG = 0.05
 
-// For two snapshots and their analysis on a busy machine.
+// For the snapshots and their analysis on a busy machine.
 const PATIENCE = 180
 
 /** 'right', 'wrong' or 'unknown'. */
@@ -40,7 +43,7 @@ async function find (name, node, keep) {
     node,
     execArgv,
     preload: path.join(__dirname, 'preload.js'),
-    seconds: setting.from + window + PATIENCE,
+    seconds: setting.from + 2 * window + PATIENCE,
     until: (events) => events.length > 0,
     env: { HEAPWATCH_CORPUS_CAUSE: JSON.stringify(setting) }
   })
@@ -48,17 +51,19 @@ async function find (name, node, keep) {
 }
 
 async function main () {
-  const { values: { node, jobs, keep }, positionals } = parseArgs({
+  const { values: { node, jobs, keep, unseen }, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       node: { type: 'string', default: process.execPath },
       jobs: { type: 'string', default: '2' },
-      keep: { type: 'string' }
+      keep: { type: 'string' },
+      unseen: { type: 'boolean', default: false }
     }
   })
-  await install()
+  const names = select(unseen ? ['unseen/'] : positionals)
+    .filter((name) => labels[name].leak && labels[name].metric !== 'native')
+  await install(names)
   console.log(execFileSync(node, ['--version'], { encoding: 'utf8' }).trim())
-  const names = select(positionals).filter((name) => labels[name].leak && labels[name].metric !== 'native')
   const counts = { right: 0, unknown: 0, wrong: 0 }
   await pool(Number(jobs), names, async (name) => {
     const found = await find(name, node, keep && path.resolve(keep)).catch((error) =>

@@ -72,9 +72,13 @@ static bool is_own_property(const hw_snapshot_t* s, uint32_t name) {
          hw_string_is(s, name, "constructor");
 }
 
-/* Symbols on the global object are Node's own. */
+/* Some symbols on the global object are V8's and Node's own. */
 static double global_penalty(const hw_snapshot_t* s, uint32_t name) {
-  if (hw_string_starts(s, name, "<symbol ")) return 6;
+  static const char* const own[] = {"Symbol.", "node", "undici."};
+  for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+    char start[24] = "<symbol ";
+    if (hw_string_starts(s, name, strcat(start, own[i]))) return 6;
+  }
   return hw_string_is(s, name, "process") ? 1 : 0;
 }
 
@@ -118,9 +122,17 @@ static double penalty(const hw_reverse_t* r, uint32_t from, uint32_t edge,
   return 14;
 }
 
-/* Code, shapes and the like refer to everything and mean nothing. */
-static bool is_passed(const hw_snapshot_t* s, uint32_t node) {
+/* Code, shapes and the like refer to everything and mean nothing. So do the
+ * functions of a module, to all of its variables, and any function to what V8
+ * has for the whole program: neither holds what is in those. */
+static bool is_passed(const hw_reverse_t* r, uint32_t node) {
+  const hw_snapshot_t* s = r->s;
   unsigned kind = hw_node_kind(s, node);
+  if (node == r->main_context) return false;
+  /* V8's own functions, as of promises, have contexts without a script. */
+  if (hw_is_context(r, node) && hw_is_module_context(r, node) &&
+      hw_context_url(r, node) != HW_NONE)
+    return false;
   return kind != HW_NODE_CODE && kind != HW_NODE_SHAPE &&
          kind != HW_NODE_SYNTHETIC;
 }
@@ -182,7 +194,7 @@ static void look(hw_search_t* search, uint32_t start, best_t* best,
       double own = penalty(r, from, r->edge[i], &anchor);
       if (search->own_only && !is_own(anchor, own)) own = -1;
       if (own >= 0) consider(own < WEAK ? best : weak, depth + own, i, anchor);
-      if (!is_passed(s, from) || search->visited == s->nodes) continue;
+      if (!is_passed(r, from) || search->visited == s->nodes) continue;
       search->via[from] = i + 1;
       search->depth[from] = (uint16_t)depth;
       search->queue[search->visited++] = from;
@@ -203,11 +215,32 @@ static uint32_t anchor_url(const hw_reverse_t* r, hw_anchor_t anchor,
   return anchor == HW_ANCHOR_STATIC ? hw_closure_url(r, from) : HW_NONE;
 }
 
+/* A variable of a module that is Node.js's own: nobody's but Node's. */
+static bool is_of_node(const hw_reverse_t* r, const hw_holding_t* h) {
+  uint32_t url = h->anchor == HW_ANCHOR_MODULE && h->length > 0
+                     ? anchor_url(r, h->anchor, h->from[0])
+                     : HW_NONE;
+  return url != HW_NONE && hw_string_starts(r->s, url, "node:");
+}
+
+bool hw_holding_tells(const hw_reverse_t* r, const hw_holding_t* h) {
+  switch (h->kind) {
+    case HW_CAUSE_UNKNOWN:
+    case HW_CAUSE_MODULE:
+    case HW_CAUSE_COLLECTION:
+    case HW_CAUSE_CLOSURE:
+      return h->anchor != HW_ANCHOR_NONE && !is_of_node(r, h);
+    default:
+      return h->anchor != HW_ANCHOR_NONE;
+  }
+}
+
 void hw_search_owner(hw_search_t* search, hw_holding_t* h) {
   const hw_reverse_t* r = search->r;
   best_t best = {0, 0, HW_ANCHOR_NONE};
   best_t weak = best;
-  if (h->length == 0 || !is_library(r->s, anchor_url(r, h->anchor, h->from[0])))
+  if (h->length == 0 || is_of_node(r, h) ||
+      !is_library(r->s, anchor_url(r, h->anchor, h->from[0])))
     return;
   search->own_only = true;
   look(search, h->from[0], &best, &weak);
@@ -313,6 +346,15 @@ static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
   }
 }
 
+/* Signals of AbortSignal.any() and timeout() are kept in a set of Node's while
+ * they have listeners, or else those would not be called. */
+static void find_kept_signals(const hw_reverse_t* r, hw_holding_t* h) {
+  if (is_of_node(r, h) && h->special == HW_NONE &&
+      hw_string_is(r->s, hw_variable_name(r, h->from[0], h->edge[0]),
+                   "gcPersistentSignals"))
+    h->kind = HW_CAUSE_LISTENER;
+}
+
 void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* h) {
   const hw_reverse_t* r = search->r;
   best_t best = {0, 0, HW_ANCHOR_NONE};
@@ -334,5 +376,6 @@ void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* h) {
     }
   }
   find_kind(r, h);
+  find_kept_signals(r, h);
   forget(search);
 }

@@ -53,7 +53,7 @@ typedef struct {
   uint32_t edge[HW_PATH_MAX];
   unsigned length;
   unsigned folded;   /* edges left out in the middle, after the first half */
-  uint32_t special;  /* step of the way that decided the kind */
+  uint32_t special;  /* step of the way that decided the kind, or HW_NONE */
   hw_anchor_t owner; /* what of the program's own reaches a library's anchor */
   uint32_t owner_from;
   uint32_t owner_edge;
@@ -75,6 +75,10 @@ void hw_search_close(hw_search_t* search);
 /* Finds what holds `node`. Always succeeds; with HW_ANCHOR_NONE it found
  * nothing that has a name. */
 void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* holding);
+
+/* Does it name something of the program's own? What only Node.js's own
+ * variables hold is not told by them. */
+bool hw_holding_tells(const hw_reverse_t* r, const hw_holding_t* h);
 
 /* The step nearest to the node at which a variable of a function holds
  * something that is not the node itself, or HW_NONE. */

@@ -58,6 +58,9 @@ static void add_place(const hw_snapshot_t* s, uint32_t url, int line,
 
 static void add_closure(const hw_reverse_t* r, uint32_t closure,
                         hw_text_t* out) {
+  uint32_t function = hw_unbound(r, closure);
+  if (function != closure) hw_text_string(out, "bound ");
+  closure = function;
   const hw_location_t* at = hw_location_find(r->s, closure);
   add_ticked(r->s, r->s->name[closure], out);
   add_place(r->s, hw_closure_url(r, closure), at != NULL ? at->line : -1, out);
@@ -65,6 +68,31 @@ static void add_closure(const hw_reverse_t* r, uint32_t closure,
 
 static uint32_t anchor_name(const hw_reverse_t* r, const hw_holding_t* h) {
   return hw_variable_name(r, h->from[0], h->edge[0]);
+}
+
+/* A symbol is "<symbol name>" in the file: true, and where the name is, if it
+ * is one. */
+static bool symbol_name(const hw_snapshot_t* s, uint32_t string,
+                        const uint8_t** name, uint32_t* length) {
+  const uint32_t start = sizeof("<symbol ") - 1;
+  if (!hw_string_starts(s, string, "<symbol ")) return false;
+  *name = hw_string(s, string, length) + start;
+  *length -= start + 1;
+  return true;
+}
+
+static void add_global(const hw_snapshot_t* s, uint32_t string,
+                       hw_text_t* out) {
+  const uint8_t* name;
+  uint32_t length;
+  if (symbol_name(s, string, &name, &length) && length <= NAME_LIMIT) {
+    hw_text_string(out, "property `Symbol(");
+    hw_text_append(out, name, length);
+    hw_text_string(out, ")` of the global object");
+    return;
+  }
+  hw_text_string(out, "global variable ");
+  add_ticked(s, string, out);
 }
 
 static void add_named(const hw_reverse_t* r, hw_anchor_t anchor, uint32_t from,
@@ -89,8 +117,7 @@ static void add_named(const hw_reverse_t* r, hw_anchor_t anchor, uint32_t from,
       if (function != HW_NONE) add_place(s, s->name[function], -1, out);
       break;
     case HW_ANCHOR_GLOBAL:
-      hw_text_string(out, "global variable ");
-      add_ticked(s, hw_name_of(s, from, edge), out);
+      add_global(s, hw_name_of(s, from, edge), out);
       break;
     case HW_ANCHOR_FUNCTION:
       function = hw_context_function(r, from);
@@ -134,6 +161,12 @@ static void add_reached(const hw_reverse_t* r, const hw_holding_t* h,
 static void add_listener(const hw_reverse_t* r, const hw_holding_t* h,
                          hw_text_t* out) {
   const hw_snapshot_t* s = r->s;
+  if (h->special == HW_NONE) {
+    hw_text_string(out,
+                   "listeners of event `abort` on signals of "
+                   "`AbortSignal.any()` or `AbortSignal.timeout()`");
+    return;
+  }
   unsigned next = h->special + 1;
   hw_text_string(out, "listeners");
   if (hw_name_of(s, h->from[h->special], h->edge[h->special]) == r->events &&
@@ -144,6 +177,7 @@ static void add_listener(const hw_reverse_t* r, const hw_holding_t* h,
   }
   hw_text_string(out, " on the ");
   add_ticked(s, s->name[h->from[h->special]], out);
+  if (hw_string_is(s, s->name[h->from[h->special]], "process")) return;
   add_reached(r, h, h->from[h->special], out);
 }
 
@@ -248,7 +282,16 @@ void hw_holding_anchor(const hw_reverse_t* r, const hw_holding_t* h,
     add_string(s, "url", hw_closure_url(r, h->from[0]), out);
     add_string(s, "function", s->name[h->from[0]], out);
   } else if (h->anchor == HW_ANCHOR_GLOBAL) {
-    add_string(s, "name", anchor_name(r, h), out);
+    const uint8_t* symbol;
+    uint32_t length;
+    if (symbol_name(s, anchor_name(r, h), &symbol, &length) &&
+        length <= NAME_LIMIT) {
+      hw_text_string(out, ",\"name\":\"Symbol(");
+      hw_text_append(out, symbol, length);
+      hw_text_string(out, ")\"");
+    } else {
+      add_string(s, "name", anchor_name(r, h), out);
+    }
   } else if (h->anchor == HW_ANCHOR_EXPORTS) {
     uint32_t file = hw_target_of(s, h->from[0], HW_EDGE_PROPERTY, r->filename);
     if (file != HW_NONE) add_string(s, "url", s->name[file], out);

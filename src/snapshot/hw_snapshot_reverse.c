@@ -35,6 +35,8 @@ static const wanted_t wanted[] = {
     WANTED("parameters_and_registers", registers),
     WANTED("listener", listener),
     WANTED("native_bind", bound),
+    WANTED("bound_function", bound_function),
+    WANTED("name_or_scope_info", name_or_scope_info),
     WANTED("extension", extension),
     WANTED("system / SourceTextModule", module_record),
     WANTED("system / Cell", cell),
@@ -58,6 +60,21 @@ static void find_strings(hw_reverse_t* r) {
           memcmp(text, wanted[k].text, length) == 0)
         *member = i;
     }
+  }
+}
+
+/* There is one for each context of vm, too. The one of the program has most of
+ * what there is, so that few nodes need be asked for their name. */
+static void find_main_context(hw_reverse_t* r) {
+  uint32_t most = 0;
+  r->main_context = HW_NONE;
+  for (uint32_t node = 0; node < r->s->nodes; node++) {
+    uint32_t retainers = r->first[node + 1] - r->first[node];
+    if (retainers <= most ||
+        !hw_string_starts(r->s, r->s->name[node], "system / NativeContext"))
+      continue;
+    most = retainers;
+    r->main_context = node;
   }
 }
 
@@ -87,6 +104,7 @@ int hw_reverse_build(const hw_snapshot_t* s, hw_reverse_t* r) {
       r->source[at] = node;
       r->edge[at] = e;
     }
+  find_main_context(r);
   return 0;
 }
 
@@ -113,6 +131,17 @@ static uint32_t script_of(const hw_reverse_t* r, uint32_t shared) {
   if (script == HW_NONE)
     script = hw_target_of(r->s, shared, HW_EDGE_INTERNAL, r->script_old);
   return script == HW_NONE ? HW_NONE : r->s->name[script];
+}
+
+uint32_t hw_unbound(const hw_reverse_t* r, uint32_t closure) {
+  const hw_snapshot_t* s = r->s;
+  for (unsigned depth = 0; depth < 8 && s->name[closure] == r->bound; depth++) {
+    uint32_t target =
+        hw_target_of(s, closure, HW_EDGE_INTERNAL, r->bound_function);
+    if (target == HW_NONE || hw_node_kind(s, target) != HW_NODE_CLOSURE) break;
+    closure = target;
+  }
+  return closure;
 }
 
 uint32_t hw_closure_url(const hw_reverse_t* r, uint32_t closure) {
@@ -143,6 +172,49 @@ uint32_t hw_context_function(const hw_reverse_t* r, uint32_t context) {
                                                                     : HW_NONE;
 }
 
+/* The number of a function within its script, by which the script keeps it:
+ * 0 is the script's own. -1 if it is not kept. */
+static long function_number(const hw_snapshot_t* s, uint32_t script,
+                            uint32_t shared) {
+  for (uint32_t e = s->first_edge[script]; e < s->first_edge[script + 1]; e++) {
+    uint32_t list = hw_edge_target(s->edge[e]);
+    if (hw_node_kind(s, list) != HW_NODE_CODE) continue;
+    for (uint32_t k = s->first_edge[list]; k < s->first_edge[list + 1]; k++) {
+      if (hw_edge_kind(s->edge[k]) != HW_EDGE_WEAK ||
+          hw_edge_target(s->edge[k]) != shared)
+        continue;
+      uint32_t length;
+      const uint8_t* digits = hw_string(s, hw_name_of(s, list, k), &length);
+      long number = 0;
+      for (uint32_t i = 0; i < length && i < 9; i++)
+        number = number * 10 + (digits[i] - '0');
+      return number;
+    }
+  }
+  return -1;
+}
+
+/* A module that has no variables of its own has no context, and that of a
+ * function right within it looks like one. */
+static bool is_inner_function(const hw_reverse_t* r, uint32_t context) {
+  const hw_snapshot_t* s = r->s;
+  uint32_t info = hw_target_of(s, context, HW_EDGE_INTERNAL, r->scope_info);
+  if (info == HW_NONE) return false;
+  for (uint32_t i = r->first[info]; i < r->first[info + 1]; i++) {
+    uint32_t shared = r->source[i];
+    if (hw_node_kind(s, shared) != HW_NODE_CODE ||
+        hw_edge_kind(s->edge[r->edge[i]]) != HW_EDGE_INTERNAL ||
+        hw_name_of(s, shared, r->edge[i]) != r->name_or_scope_info)
+      continue;
+    uint32_t script = hw_target_of(s, shared, HW_EDGE_INTERNAL, r->script);
+    if (script == HW_NONE)
+      script = hw_target_of(s, shared, HW_EDGE_INTERNAL, r->script_old);
+    if (script != HW_NONE && function_number(s, script, shared) > 1)
+      return true;
+  }
+  return false;
+}
+
 bool hw_is_module_context(const hw_reverse_t* r, uint32_t context) {
   const hw_snapshot_t* s = r->s;
   uint32_t record = hw_target_of(s, context, HW_EDGE_INTERNAL, r->extension);
@@ -154,7 +226,7 @@ bool hw_is_module_context(const hw_reverse_t* r, uint32_t context) {
   uint32_t name = hw_context_function(r, context);
   uint32_t length = 0;
   if (name != HW_NONE) hw_string(s, name, &length);
-  return length == 0;
+  return length == 0 && !is_inner_function(r, context);
 }
 
 uint32_t hw_generator_closure(const hw_reverse_t* r, uint32_t generator) {

@@ -20,7 +20,9 @@ typedef struct {
   uint32_t events, async_context, async_store, async_frame, event_map;
   uint32_t extension, module_record, cell, value, generator_function;
   uint32_t timeout, immediate, timers_list, on_timeout, on_immediate, repeat;
-  uint32_t reaction, generator, registers, listener, bound;
+  uint32_t reaction, generator, registers, listener, bound, bound_function;
+  uint32_t name_or_scope_info;
+  uint32_t main_context; /* node: V8's own objects of the main program */
 } hw_reverse_t;
 
 /* Builds it. 0 or HW_ENOMEM; hw_reverse_close frees what there is. */
@@ -36,6 +38,9 @@ static inline uint32_t hw_name_of(const hw_snapshot_t* s, uint32_t from,
                                   uint32_t edge) {
   return hw_edge_names(s, from)[edge - s->first_edge[from]];
 }
+
+/* The function that a bound one calls; any other is its own. */
+uint32_t hw_unbound(const hw_reverse_t* r, uint32_t closure);
 
 /* The string index of a closure's script's URL, or HW_NONE. */
 uint32_t hw_closure_url(const hw_reverse_t* r, uint32_t closure);

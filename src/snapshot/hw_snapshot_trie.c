@@ -3,9 +3,10 @@
  * mean nothing in another snapshot, nor do ids where both were taken by forked
  * children: V8 gives ids out while it takes a snapshot, and what a child has
  * given out is gone with it. Contexts are told apart by the names in their
- * scope and in those around it; closures by where they are in their script;
- * strings, code, numbers and shapes are all alike. A property of an object with
- * more than 64 of them is one of a dictionary, and its name does not count.
+ * scope and in those around it; closures by their name and where they are in a
+ * source; strings, code, numbers and shapes are all alike. A property of an
+ * object with more than 64 of them is one of a dictionary, and its name does
+ * not count.
  */
 
 #include "snapshot/hw_snapshot_trie.h"
@@ -70,11 +71,22 @@ static uint64_t scope_label(const adder_t* a, uint32_t scope) {
   return hash | 1;
 }
 
+/* Of its name and its place. Not of its script: code that is made while the
+ * program runs has one for each time, without a URL. */
+static uint64_t closure_label(const adder_t* a, uint32_t node) {
+  const hw_snapshot_t* s = a->names->s;
+  const hw_location_t* at = hw_location_find(s, node);
+  uint64_t hash = mix(hash_text(s, s->name[node], false), HW_NODE_CLOSURE);
+  if (at == NULL) return hash;
+  uint32_t url = hw_closure_url(a->names, node);
+  if (url != HW_NONE) hash = mix(hash, hash_text(s, url, false));
+  return mix(mix(hash, (uint32_t)at->line), (uint32_t)at->column);
+}
+
 static uint64_t class_label(const adder_t* a, uint32_t node) {
   const hw_reverse_t* names = a->names;
   const hw_snapshot_t* s = names->s;
   unsigned kind = hw_node_kind(s, node);
-  const hw_location_t* at;
   uint32_t scope;
   switch (kind) {
     case HW_NODE_STRING:
@@ -88,12 +100,7 @@ static uint64_t class_label(const adder_t* a, uint32_t node) {
     case HW_NODE_SYMBOL:
       return 2 + kind;
     case HW_NODE_CLOSURE:
-      at = hw_location_find(s, node);
-      uint64_t hash = mix(hash_text(s, s->name[node], false), kind);
-      return at == NULL
-                 ? hash
-                 : mix(mix(mix(hash, (uint32_t)at->script), (uint32_t)at->line),
-                       (uint32_t)at->column);
+      return closure_label(a, node);
     default:
       if (!hw_is_context(names, node))
         return mix(hash_text(s, s->name[node], false), kind);

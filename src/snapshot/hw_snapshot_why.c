@@ -367,6 +367,7 @@ static void add_point(why_t* w, hw_text_t* out) {
     find_collection(w, node, samples, &h);
     find_waiting(w, node, samples, &h);
   }
+  known = known && hw_holding_tells(&w->reverse, &h);
   if (known) hw_search_owner(&w->search, &h);
   uint32_t contexts = contexts_below(w);
   hw_text_format(out,
