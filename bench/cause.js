@@ -1,6 +1,6 @@
 'use strict'
 
-// What it costs a process that its leak is looked into: two snapshots in forked
+// What it costs a process that its leak is looked into: three snapshots in forked
 // children, and the comparison in another process.
 //
 //   node bench/cause.js [--megabytes N,N...] [--runs N]
@@ -10,7 +10,7 @@
 // process stood still for each snapshot; the latency of requests at the 99th
 // percentile, and the longest, beside that of a quiet time as long; CPU time of
 // all that was started; by how much less memory was available on the machine
-// meanwhile, at most; and how long it took, the wait of 8 s between the
+// meanwhile, at most; and how long it took, the waits of 8 s between the
 // snapshots included. Medians, the least and the most in brackets.
 
 const fs = require('node:fs')
@@ -95,7 +95,7 @@ function print (megabytes, { quiet, cause }) {
   console.log(`\n${megabytes} MB of heap, ${spread(cause, 'rss', 1e6, 0)} MB resident
 quiet  ${latency(quiet)}
 cause  ${latency(cause)}
-       longer pause of the two ${spread(cause, 'pause')} ms, CPU ${spread(cause, 'cpu')} s, memory ${spread(cause, 'memory', 1e6, 0)} MB, took ${spread(cause, 'duration', 1000)} s
+       longest pause of the three ${spread(cause, 'pause')} ms, CPU ${spread(cause, 'cpu')} s, memory ${spread(cause, 'memory', 1e6, 0)} MB, took ${spread(cause, 'duration', 1000)} s
        ${cause[0].kind}: ${cause[0].description}`)
 }
 
