@@ -43,7 +43,7 @@ async function find (name, node, keep) {
     node,
     execArgv,
     preload: path.join(__dirname, 'preload.js'),
-    seconds: setting.from + 2 * window + PATIENCE,
+    seconds: setting.from + 3 * window + PATIENCE,
     until: (events) => events.length > 0,
     env: { HEAPWATCH_CORPUS_CAUSE: JSON.stringify(setting) }
   })

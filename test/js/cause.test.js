@@ -171,6 +171,36 @@ describe('a watch with the option cause', { skip }, () => {
     assert.equal(found.pauses.length, 2)
   })
 
+  it('takes a fourth snapshot if it was something else that grew from the first to the second', { timeout: 240_000 }, async () => {
+    const [found] = await runForLines(() => {
+      const heapSnapshot = require('./lib/heap-snapshot')
+      const { snapshotInto } = heapSnapshot
+      let taken = 0
+      heapSnapshot.snapshotInto = async (...args) => {
+        const result = await snapshotInto(...args)
+        taken++
+        return result
+      }
+      const { LeakCauses } = require('./lib/leak-causes')
+      const { resolveOptions } = require('./lib/options')
+      const { cause } = resolveOptions({ cause: { maxPause: 10_000, nice: 0, ignoreOomGroup: true } })
+      globalThis.once = []
+      globalThis.always = []
+      const leaking = setInterval(() => {
+        const more = Array.from({ length: 1000 }, (_, i) => ({ i }))
+        if (taken < 2) globalThis.once.push(more)
+        else globalThis.always.push(more)
+      }, 20)
+      new LeakCauses(cause, ({ leak, error, ...found }) => {
+        console.log(JSON.stringify({ ...found, code: error?.code }))
+        clearInterval(leaking)
+      }).find({ metric: 'heap', rate: 1e9 })
+    })
+    assert.equal(found.description.replace(/^.* are held/, ''), ' by global variable `always`, which is an `Array`')
+    assert.equal(found.confirmed, true)
+    assert.equal(found.pauses.length, 4)
+  })
+
   it('leaves nothing when it is killed, and no process', async () => {
     const there = fs.mkdtempSync(path.join(directory, 'killed-'))
     for (const wait of [50, 400, 9500]) {
