@@ -56,6 +56,7 @@
         'src/snapshot/hw_snapshot_edges.c',
         'src/snapshot/hw_snapshot_file.c',
         'src/snapshot/hw_snapshot_header.c',
+        'src/snapshot/hw_snapshot_holders.c',
         'src/snapshot/hw_snapshot_json.c',
         'src/snapshot/hw_snapshot_match.c',
         'src/snapshot/hw_snapshot_memory.c',

@@ -102,15 +102,14 @@ const NOUNS = { closure: 'closures', string: 'strings', 'concatenated string': '
  * (lib/bus.js:12)".
  */
 function causeText (why) {
-  const { leaks, growth, retained, single, item, heldBy } = why
+  const { leaks, growth, retained, single, item, heldBy, also } = why
   if (!leaks) return `nothing that a count explains grew between the snapshots: ${bytes(growth)} in all`
   const size = bytes(retained[1] - retained[0])
   const what = single
     ? `a \`${shortened(item, 60) || '(anonymous)'}\` that has grown by ${size} is`
     : `${itemsText(why)} (${size}) are`
-  return heldBy === undefined
-    ? `${what} held by something that cannot be told`
-    : `${what} held by ${shortened(heldBy, 300)}`
+  if (heldBy === undefined) return `${what} held by something that cannot be told`
+  return `${what} held by ${shortened(heldBy, 300)}${also ? `, and by ${shortened(also.heldBy, 300)}` : ''}`
 }
 
 /** "`expire` (links.mjs:18)" */

@@ -280,6 +280,8 @@ export interface Cause {
   /** One sentence; of `unknown` why it cannot be told. */
   description: string
   path: CauseStep[]
+  /** What else holds all of it: the description names both. */
+  also?: { kind: CauseKind, heldBy: string }
   /** What grows, or what of the program's own it holds; "" if that is not known. */
   class: string
   /** How many more there were in the last snapshot than in the first. */

@@ -35,7 +35,7 @@ async function explain (paths, how = ask) {
 // One that leaks in the first step only has grown once, as caches do.
 function disagreement (first, second) {
   if (!second.leaks) return second
-  const { kind, heldBy, anchor, owner, path, ...rest } = second
+  const { kind, heldBy, also, anchor, owner, path, ...rest } = second
   return {
     ...rest,
     kind: 'unknown',
@@ -45,13 +45,13 @@ function disagreement (first, second) {
 
 async function explainStep (paths, how) {
   const why = await how('why', paths)
-  const { anchor, owner, path: way = [] } = why
-  for (const each of [anchor, owner]) {
+  const { anchor, owner, also, path: way = [] } = why
+  for (const [each, told] of [[anchor, why], [owner, why], [also?.anchor, also]]) {
     if (!each?.url || each.name === undefined) continue // a module's exports have no name
     const file = fileOf(each.url)
     const line = file && declarationLine(file, each)
     if (line) each.line = line
-    why.heldBy = withPlace(why.heldBy, each, file)
+    told.heldBy = withPlace(told.heldBy, each, file)
   }
   if (anchor?.line && way.length > 0) way[0].line ??= anchor.line
   return { ...why, description: causeText(why) }

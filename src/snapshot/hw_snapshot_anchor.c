@@ -26,6 +26,7 @@ int hw_search_init(const hw_reverse_t* r, hw_search_t* search) {
   size_t n = r->s->nodes;
   memset(search, 0, sizeof(*search));
   search->r = r;
+  search->avoid = HW_NONE;
   search->queue = hw_array_new(n, sizeof(uint32_t));
   search->via = hw_array_new(n, sizeof(uint32_t));
   search->depth = hw_array_new(n, sizeof(uint16_t));
@@ -59,10 +60,16 @@ static double file_penalty(const hw_snapshot_t* s, uint32_t url) {
   return has_part(s, url, "/node_modules/") ? 0.5 : 0;
 }
 
+/* By those any module leads to any other. */
+static bool is_of_every_module(const hw_snapshot_t* s, uint32_t name) {
+  return hw_string_is(s, name, "require") || hw_string_is(s, name, "module");
+}
+
 static double context_penalty(const hw_reverse_t* r, uint32_t context,
-                              hw_anchor_t* anchor) {
+                              uint32_t name, hw_anchor_t* anchor) {
   bool module = hw_is_module_context(r, context);
   *anchor = module ? HW_ANCHOR_MODULE : HW_ANCHOR_FUNCTION;
+  if (module && is_of_every_module(r->s, name)) return 6;
   return file_penalty(r->s, hw_context_url(r, context)) + (module ? 0 : 8);
 }
 
@@ -89,7 +96,7 @@ static double penalty(const hw_reverse_t* r, uint32_t from, uint32_t edge,
   unsigned kind = hw_edge_kind(s->edge[edge]);
   uint32_t name = hw_name_of(s, from, edge);
   if (kind == HW_EDGE_CONTEXT && hw_is_context(r, from))
-    return context_penalty(r, from, anchor);
+    return context_penalty(r, from, name, anchor);
   if (s->name[from] == r->cell && name == r->value) {
     uint32_t record;
     *anchor = HW_ANCHOR_MODULE;
@@ -190,7 +197,9 @@ static void look(hw_search_t* search, uint32_t start, best_t* best,
     for (uint32_t i = r->first[node]; i < r->first[node + 1]; i++) {
       uint32_t from = r->source[i];
       hw_anchor_t anchor = HW_ANCHOR_NONE;
-      if (search->via[from] != 0 || is_list_of_timers(r, from, node)) continue;
+      if (search->via[from] != 0 || from == search->avoid ||
+          is_list_of_timers(r, from, node))
+        continue;
       double own = penalty(r, from, r->edge[i], &anchor);
       if (search->own_only && !is_own(anchor, own)) own = -1;
       if (own >= 0) consider(own < WEAK ? best : weak, depth + own, i, anchor);
@@ -378,4 +387,16 @@ void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* h) {
   find_kind(r, h);
   find_kept_signals(r, h);
   forget(search);
+}
+
+bool hw_search_second(hw_search_t* search, uint32_t node,
+                      const hw_holding_t* first, hw_holding_t* second) {
+  if (first->anchor == HW_ANCHOR_NONE || first->holder == node) return false;
+  search->own_only = true;
+  search->avoid = first->holder;
+  hw_search_run(search, node, second);
+  search->own_only = false;
+  search->avoid = HW_NONE;
+  return second->anchor != HW_ANCHOR_NONE &&
+         second->length <= first->length + LEVELS_BEYOND;
 }

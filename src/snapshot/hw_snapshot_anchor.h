@@ -66,7 +66,8 @@ typedef struct {
   uint32_t* via;   /* by node: the reverse entry it was reached by, + 1 */
   uint16_t* depth; /* by node */
   uint32_t visited;
-  bool own_only; /* looking for the program's own variables */
+  bool own_only;  /* looking for the program's own variables */
+  uint32_t avoid; /* node not to go through, or HW_NONE */
 } hw_search_t;
 
 int hw_search_init(const hw_reverse_t* r, hw_search_t* search);
@@ -75,6 +76,12 @@ void hw_search_close(hw_search_t* search);
 /* Finds what holds `node`. Always succeeds; with HW_ANCHOR_NONE it found
  * nothing that has a name. */
 void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* holding);
+
+/* Finds what else holds `node`, were the holder of `first` not there: a
+ * variable of a module of the program's own, or a global. False if nothing
+ * does. */
+bool hw_search_second(hw_search_t* search, uint32_t node,
+                      const hw_holding_t* first, hw_holding_t* second);
 
 /* Does it name something of the program's own? What only Node.js's own
  * variables hold is not told by them. */

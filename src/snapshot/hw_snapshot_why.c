@@ -15,13 +15,12 @@
 
 #include <inttypes.h>
 
-#include "snapshot/hw_snapshot_anchor.h"
 #include "snapshot/hw_snapshot_describe.h"
+#include "snapshot/hw_snapshot_holders.h"
 #include "snapshot/hw_snapshot_open.h"
 #include "snapshot/hw_snapshot_trie.h"
 
 #define LEAST_GROWTH 150000 /* bytes */
-#define SAMPLES 60
 
 typedef struct {
   hw_opened_t newer;
@@ -195,7 +194,7 @@ static uint32_t newest(const why_t* w, uint32_t place, uint32_t* node) {
   const hw_snapshot_t* s = w->newer.graph;
   const hw_place_t* p = &w->trie.place[place];
   uint32_t added = p->count[1] > p->count[0] ? p->count[1] - p->count[0] : 0;
-  uint32_t wanted = added < SAMPLES ? added : SAMPLES;
+  uint32_t wanted = added < HW_HOLDERS_MAX ? added : HW_HOLDERS_MAX;
   uint32_t least = 0;
   uint32_t high = HW_NONE;
   while (least < high) { /* the id that `added` nodes have or exceed */
@@ -217,32 +216,6 @@ static uint32_t newest(const why_t* w, uint32_t place, uint32_t* node) {
   return count;
 }
 
-/* What most samples say; returns how many. */
-static uint32_t agree(why_t* w, const uint32_t* node, uint32_t count,
-                      hw_holding_t* best) {
-  uint64_t hash[SAMPLES];
-  uint32_t votes[SAMPLES];
-  uint32_t which = 0;
-  hw_text_t phrase = {NULL, 0, 0, false};
-  hw_holding_t h;
-  for (uint32_t i = 0; i < count; i++) {
-    hw_search_run(&w->search, node[i], &h);
-    phrase.length = 0;
-    hw_holding_phrase(&w->reverse, &h, &phrase);
-    hash[i] = 14695981039346656037u;
-    for (size_t k = 0; k < phrase.length; k++)
-      hash[i] = (hash[i] ^ (uint8_t)phrase.data[k]) * 1099511628211u;
-    votes[i] = 0;
-    uint32_t first = 0;
-    while (hash[first] != hash[i])
-      first++;
-    if (++votes[first] > votes[which]) which = first;
-  }
-  hw_text_close(&phrase);
-  hw_search_run(&w->search, node[which], best);
-  return votes[which];
-}
-
 static void add_class(const why_t* w, uint32_t place, hw_text_t* out) {
   const hw_snapshot_t* s = w->newer.graph;
   uint32_t node = w->trie.place[place].example;
@@ -261,44 +234,6 @@ static bool is_waiting(const why_t* w) {
          hw_string_is(s, name, "Promise");
 }
 
-#define SHARED 8 /* samples that must be held through one variable */
-
-/* One variable that all are held through is what holds them: that it is one of
- * a function which a timer or a listener keeps is how it lives on. */
-static void find_collection(why_t* w, const uint32_t* node, uint32_t count,
-                            hw_holding_t* h) {
-  uint32_t step = hw_holding_variable(&w->reverse, h);
-  hw_holding_t other;
-  if (step == HW_NONE || count < SHARED) return;
-  if (h->special != HW_NONE && h->special > step) return;
-  for (uint32_t i = 0; i < SHARED; i++) {
-    hw_search_run(&w->search, node[(uint64_t)i * count / SHARED], &other);
-    uint32_t same = hw_holding_variable(&w->reverse, &other);
-    if (same == HW_NONE || other.from[same] != h->from[step] ||
-        other.edge[same] != h->edge[step])
-      return;
-  }
-  hw_holding_shorten(&w->reverse, h, step);
-}
-
-/* One timer that all are held by, through functions that wait, is only what the
- * last of them waits for. */
-static void find_waiting(why_t* w, const uint32_t* node, uint32_t count,
-                         hw_holding_t* h) {
-  hw_holding_t other;
-  if (h->kind != HW_CAUSE_TIMER || count < SHARED) return;
-  for (uint32_t i = 0; i < SHARED; i++) {
-    hw_search_run(&w->search, node[(uint64_t)i * count / SHARED], &other);
-    if (other.length == 0 || other.from[0] != h->from[0]) return;
-  }
-  for (unsigned i = 0; i < h->length; i++) {
-    if (!hw_step_waits(&w->reverse, h->from[i], h->edge[i])) continue;
-    h->kind = HW_CAUSE_PROMISE;
-    h->special = i;
-    return;
-  }
-}
-
 static bool same_function(const hw_snapshot_t* s, uint32_t a, uint32_t b) {
   const hw_location_t* left = a == HW_NONE ? NULL : hw_location_find(s, a);
   const hw_location_t* right = b == HW_NONE ? NULL : hw_location_find(s, b);
@@ -310,7 +245,7 @@ static bool same_function(const hw_snapshot_t* s, uint32_t a, uint32_t b) {
  * HW_NONE. */
 static uint32_t suspended_function(const why_t* w, uint32_t place) {
   const hw_snapshot_t* s = w->newer.graph;
-  uint32_t node[SAMPLES];
+  uint32_t node[HW_HOLDERS_MAX];
   uint32_t best = HW_NONE;
   uint32_t most = 0;
   if (s->name[w->trie.place[place].example] != w->reverse.generator)
@@ -352,7 +287,7 @@ static uint32_t largest_below(const why_t* w, uint32_t place) {
 
 static void add_point(why_t* w, hw_text_t* out) {
   const hw_place_t* p = &w->trie.place[w->point];
-  uint32_t node[SAMPLES];
+  uint32_t node[HW_HOLDERS_MAX];
   hw_holding_t h;
   uint32_t payload = w->single ? w->point : find_payload(w);
   uint32_t asked = w->point;
@@ -361,11 +296,12 @@ static void add_point(why_t* w, hw_text_t* out) {
   uint32_t samples = 1;
   node[0] = named_owner(w, p->example);
   if (!w->single) samples = newest(w, asked, node);
-  uint32_t votes = samples > 0 ? agree(w, node, samples, &h) : 0;
+  uint32_t votes =
+      samples > 0 ? hw_holders_agree(&w->search, node, samples, &h) : 0;
   bool known = votes * 2 >= samples && votes > 0 && h.anchor != HW_ANCHOR_NONE;
   if (known && !w->single) {
-    find_collection(w, node, samples, &h);
-    find_waiting(w, node, samples, &h);
+    hw_holders_collection(&w->search, node, samples, &h);
+    hw_holders_waiting(&w->search, node, samples, &h);
   }
   known = known && hw_holding_tells(&w->reverse, &h);
   if (known) hw_search_owner(&w->search, &h);
@@ -393,6 +329,15 @@ static void add_point(why_t* w, hw_text_t* out) {
   if (h.owner != HW_ANCHOR_NONE) {
     hw_text_string(out, ",\"owner\":");
     hw_holding_owner(&w->reverse, &h, out);
+  }
+  hw_holding_t second;
+  if (!w->single && hw_holders_second(&w->search, node, samples, &h, &second)) {
+    hw_text_format(out, ",\"also\":{\"kind\":\"%s\",\"heldBy\":\"",
+                   hw_cause_kind_name(second.kind));
+    hw_holding_phrase(&w->reverse, &second, out);
+    hw_text_string(out, "\",\"anchor\":");
+    hw_holding_anchor(&w->reverse, &second, out);
+    hw_text_string(out, "}");
   }
   hw_text_string(out, ",\"path\":");
   hw_holding_path(&w->reverse, &h, out);

@@ -88,6 +88,17 @@ describe('why names what grows and what holds it', () => {
     })
   }
 
+  it('what else holds it, if letting go of one would not do', async () => {
+    const older = await snapshotOf('both')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    const held = (name, type) => RegExp(`^module variable \`${name}\` \\(\\S*causes\\.js:\\d+\\), which is an? \`${type}\`$`)
+    assert.match(why.heldBy, held('recent', 'Array'))
+    assert.match(why.also.heldBy, held('cache', 'Map'))
+    assert.equal(why.also.anchor.name, 'cache')
+    assert.match(why.description, /^3,000 more `Session` objects .* held by .*`recent`.*, and by .*`cache`/)
+    assert.equal((await ask('why', ['module', 'module'].map((cause, i) => path.join(directory, `${cause}-${'ab'[i]}.heapsnapshot`)))).also, undefined)
+  })
+
   it('contexts, whatever holds them', async () => {
     const older = await snapshotOf('context')
     const why = await ask('why', [older, older.replace('-a.', '-b.')])

@@ -1,0 +1,88 @@
+#include "snapshot/hw_snapshot_holders.h"
+
+#define SHARED 8 /* nodes that are asked what all have in common */
+
+uint32_t hw_holders_agree(hw_search_t* search, const uint32_t* node,
+                          uint32_t count, hw_holding_t* best) {
+  uint64_t hash[HW_HOLDERS_MAX];
+  uint32_t votes[HW_HOLDERS_MAX];
+  uint32_t which = 0;
+  hw_text_t phrase = {NULL, 0, 0, false};
+  hw_holding_t h;
+  for (uint32_t i = 0; i < count; i++) {
+    hw_search_run(search, node[i], &h);
+    phrase.length = 0;
+    hw_holding_phrase(search->r, &h, &phrase);
+    hash[i] = 14695981039346656037u;
+    for (size_t k = 0; k < phrase.length; k++)
+      hash[i] = (hash[i] ^ (uint8_t)phrase.data[k]) * 1099511628211u;
+    votes[i] = 0;
+    uint32_t first = 0;
+    while (hash[first] != hash[i])
+      first++;
+    if (++votes[first] > votes[which]) which = first;
+  }
+  hw_text_close(&phrase);
+  hw_search_run(search, node[which], best);
+  return votes[which];
+}
+
+void hw_holders_collection(hw_search_t* search, const uint32_t* node,
+                           uint32_t count, hw_holding_t* h) {
+  uint32_t step = hw_holding_variable(search->r, h);
+  hw_holding_t other;
+  if (step == HW_NONE || count < SHARED) return;
+  if (h->special != HW_NONE && h->special > step) return;
+  for (uint32_t i = 0; i < SHARED; i++) {
+    hw_search_run(search, node[(uint64_t)i * count / SHARED], &other);
+    uint32_t same = hw_holding_variable(search->r, &other);
+    if (same == HW_NONE || other.from[same] != h->from[step] ||
+        other.edge[same] != h->edge[step])
+      return;
+  }
+  hw_holding_shorten(search->r, h, step);
+}
+
+void hw_holders_waiting(hw_search_t* search, const uint32_t* node,
+                        uint32_t count, hw_holding_t* h) {
+  hw_holding_t other;
+  if (h->kind != HW_CAUSE_TIMER || count < SHARED) return;
+  for (uint32_t i = 0; i < SHARED; i++) {
+    hw_search_run(search, node[(uint64_t)i * count / SHARED], &other);
+    if (other.length == 0 || other.from[0] != h->from[0]) return;
+  }
+  for (unsigned i = 0; i < h->length; i++) {
+    if (!hw_step_waits(search->r, h->from[i], h->edge[i])) continue;
+    h->kind = HW_CAUSE_PROMISE;
+    h->special = i;
+    return;
+  }
+}
+
+static bool is_same(const hw_text_t* a, const hw_text_t* b) {
+  return !a->failed && !b->failed && a->length == b->length &&
+         memcmp(a->data, b->data, a->length) == 0;
+}
+
+bool hw_holders_second(hw_search_t* search, const uint32_t* node,
+                       uint32_t count, const hw_holding_t* h,
+                       hw_holding_t* second) {
+  hw_text_t first = {NULL, 0, 0, false};
+  hw_text_t phrase[2] = {first, first};
+  uint32_t same = 0;
+  uint32_t asked = count < SHARED ? count : SHARED;
+  hw_holding_phrase(search->r, h, &first);
+  for (uint32_t i = 0; i < asked; i++) {
+    uint32_t sample = node[(uint64_t)i * count / asked];
+    if (!hw_search_second(search, sample, h, second)) break;
+    hw_text_t* own = &phrase[i > 0];
+    own->length = 0;
+    hw_holding_phrase(search->r, second, own);
+    if (is_same(own, &first) || (i > 0 && !is_same(own, &phrase[0]))) break;
+    same++;
+  }
+  hw_text_close(&first);
+  hw_text_close(&phrase[0]);
+  hw_text_close(&phrase[1]);
+  return same == asked && asked > 0;
+}
