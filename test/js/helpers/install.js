@@ -18,8 +18,9 @@ function installed (names, name) {
   const find = () => names.map((each) => which(each)).find(Boolean)
   const command = `apt-get install -y --no-install-recommends ${name}`
   if (!find() && process.getuid?.() === 0 && which('apt-get')) {
+    const { LD_PRELOAD, ...env } = process.env // what sanitizers have in there hangs gpg
     spawnSync('sh', ['-c', `apt-get -qq update; ${command}`], {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: 300_000
+      env: { ...env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: 300_000
     })
   }
   const program = find()
