@@ -70,13 +70,14 @@ static uint32_t anchor_name(const hw_reverse_t* r, const hw_holding_t* h) {
   return hw_variable_name(r, h->from[0], h->edge[0]);
 }
 
-/* A symbol is "<symbol name>" in the file: true, and where the name is, if it
- * is one. */
+/* Of a symbol, "<symbol name>" in the file, its name; false of anything else.
+ */
 static bool symbol_name(const hw_snapshot_t* s, uint32_t string,
                         const uint8_t** name, uint32_t* length) {
   const uint32_t start = sizeof("<symbol ") - 1;
-  if (!hw_string_starts(s, string, "<symbol ")) return false;
   *name = hw_string(s, string, length) + start;
+  if (!hw_string_starts(s, string, "<symbol ") || *length == start)
+    return false;
   *length -= start + 1;
   return true;
 }
