@@ -285,7 +285,7 @@ function analyse (files, { nice, timeout }, signal) {
     const child = spawn(process.execPath, [SCRIPT, String(nice), String(files.length)], {
       stdio: ['pipe', 'pipe', 'ignore', ...files.map(({ fd }) => fd)],
       // Nothing of ours may be preloaded there, and no other's hook either.
-      env: { UV_THREADPOOL_SIZE: '1', ...only(process.env, 'HEAPWATCH_BINARY') }
+      env: { UV_THREADPOOL_SIZE: '1', ...forBinary(process.env) }
     })
     let text = ''
     let failed
@@ -328,7 +328,9 @@ function analyse (files, { nice, timeout }, signal) {
   })
 }
 
-function only (env, ...names) {
+// A binary that is named may be one for a sanitizer, which must come first.
+function forBinary (env) {
+  const names = env.HEAPWATCH_BINARY ? ['HEAPWATCH_BINARY', 'LD_PRELOAD', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS'] : []
   return Object.fromEntries(names.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]))
 }
 
