@@ -64,6 +64,13 @@ static bool is_same(const hw_text_t* a, const hw_text_t* b) {
          memcmp(a->data, b->data, a->length) == 0;
 }
 
+/* By another way from what was named already. */
+static bool is_anchor_of(const hw_holding_t* h, const hw_holding_t* second) {
+  return (second->from[0] == h->from[0] && second->edge[0] == h->edge[0]) ||
+         (h->owner != HW_ANCHOR_NONE && second->from[0] == h->owner_from &&
+          second->edge[0] == h->owner_edge);
+}
+
 bool hw_holders_second(hw_search_t* search, const uint32_t* node,
                        uint32_t count, const hw_holding_t* h,
                        hw_holding_t* second) {
@@ -75,6 +82,7 @@ bool hw_holders_second(hw_search_t* search, const uint32_t* node,
   for (uint32_t i = 0; i < asked; i++) {
     uint32_t sample = node[(uint64_t)i * count / asked];
     if (!hw_search_second(search, sample, h, second)) break;
+    if (is_anchor_of(h, second)) break;
     hw_text_t* own = &phrase[i > 0];
     own->length = 0;
     hw_holding_phrase(search->r, second, own);
