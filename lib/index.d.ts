@@ -217,7 +217,8 @@ export interface CauseOptions {
   /**
    * Whether a third snapshot must confirm what two say. If it does not, a fourth
    * is taken, and what is not confirmed by that either is `unknown`. Default
-   * `true`. If the leak is over before it, or it cannot be taken, two do.
+   * `true`. If the leak is over before it, or it cannot be taken, or the limit
+   * will be reached too soon, two do.
    */
   confirm?: boolean
   /** Leaks that are looked into in the life of the watch, an integer from 1 to 1000. Default 3. */

@@ -144,16 +144,17 @@ async function findCause (leak, options, run) {
   const { signal } = run
   const files = []
   try {
+    const { wait, most } = plan(leak, options)
     files.push(await take(options, signal))
-    await pause(waitFor(leak, options), signal)
+    await pause(wait, signal)
     files.push(await take(options, signal))
-    if (options.confirm && await run.waitForMore(waitFor(leak, options))) {
+    if (most > 2 && await run.waitForMore(wait)) {
       const third = await takeMore(options, signal)
       if (third) files.push(third)
     }
     const pauses = files.map(({ pause }) => pause)
     const found = await compare(files, options, signal)
-    if (found.confirmed !== false || !await run.waitForMore(waitFor(leak, options))) return { ...found, pauses }
+    if (found.confirmed !== false || most === 3 || !await run.waitForMore(wait)) return { ...found, pauses }
     const fourth = await takeMore(options, signal)
     if (!fourth) return { ...found, pauses }
     fs.close(files.shift().fd, () => {})
@@ -175,11 +176,17 @@ function refuseForeign () {
   }
 }
 
-/** How long it takes to leak enough, in ms. */
-function waitFor ({ metric, rate }, { minGrowth, maxWait }) {
+/**
+ * How long to wait from one snapshot to the next, in ms: for as much to leak as
+ * is enough, but where the end is near there is time for less, and for fewer.
+ */
+function plan ({ metric, rate, timeToLimit }, { confirm, minGrowth, maxWait }) {
   const enough = metric === 'contexts' ? CONTEXTS : minGrowth
-  const wait = rate > 0 ? enough / rate * 1000 : maxWait
-  return Math.min(maxWait, Math.max(LEAST_WAIT, wait))
+  const left = timeToLimit ?? Infinity
+  const wait = Math.max(LEAST_WAIT, Math.min(rate > 0 ? enough / rate * 1000 : maxWait, maxWait, left / 6))
+  // Each takes its time to be written, and they must be compared: twice as long.
+  const most = !confirm || left < 6 * wait ? 2 : left < 8 * wait ? 3 : 4
+  return { wait, most }
 }
 
 function pause (ms, signal) {

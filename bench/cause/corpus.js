@@ -20,6 +20,7 @@ const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
+const traces = require('../../test/fixtures/traces/index.json')
 const { install, labels, pool, run, select } = require('../../test/fixtures/corpus/run')
 
 const LEAST_RIGHT = 0.9
@@ -38,7 +39,10 @@ async function find (name, node, keep) {
   const { begins = 0, from, window, execArgv } = labels[name]
   const folder = keep && path.join(keep, name)
   if (folder) fs.mkdirSync(folder, { recursive: true })
-  const setting = { from: begins + from, window, keep: folder }
+  // How long it lives is known from its traces: a watch foretells it.
+  const ends = Object.values(traces).filter(({ program, died }) => program === name && died).map(({ seconds }) => seconds)
+  const left = ends.length > 0 ? (Math.min(...ends) - from) * 1000 : undefined
+  const setting = { from: begins + from, window, left, keep: folder }
   const { events } = await run(name, {
     node,
     execArgv,

@@ -8,9 +8,9 @@ const { wanted, append } = require('../../test/fixtures/corpus/output')
 if (wanted) {
   const { LeakCauses } = require('../../lib/leak-causes')
   const { resolveOptions } = require('../../lib/options')
-  const { from, window, keep } = JSON.parse(process.env.HEAPWATCH_CORPUS_CAUSE)
+  const { from, window, left, keep } = JSON.parse(process.env.HEAPWATCH_CORPUS_CAUSE)
   const { cause } = resolveOptions({ cause: { ignoreOomGroup: true, maxPause: 10_000, nice: 0, keep } })
   const causes = new LeakCauses(cause, ({ leak, error, ...found }) => append({ ...found, code: error?.code }))
   // A rate at which enough leaks within the window.
-  setTimeout(() => causes.find({ metric: 'heap', rate: cause.minGrowth / window }), from * 1000).unref()
+  setTimeout(() => causes.find({ metric: 'heap', rate: cause.minGrowth / window, timeToLimit: left }), from * 1000).unref()
 }

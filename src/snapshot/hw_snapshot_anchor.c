@@ -86,7 +86,10 @@ static double global_penalty(const hw_snapshot_t* s, uint32_t name) {
     char start[24] = "<symbol ";
     if (hw_string_starts(s, name, strcat(start, own[i]))) return 6;
   }
-  return hw_string_is(s, name, "process") ? 1 : 0;
+  /* So are most of what have getters. */
+  return hw_string_is(s, name, "process") || hw_string_starts(s, name, "get ")
+             ? 1
+             : 0;
 }
 
 /* The penalty of the edge from `from` as an anchor; negative if it is none. */
