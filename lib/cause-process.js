@@ -21,12 +21,13 @@ async function work () {
   const { ask } = require('./snapshot')
   const { explain } = require('./why')
   const files = Array.from({ length: Number(process.argv[3]) }, (_, i) => `/proc/self/fd/${3 + i}`)
-  const { leaks, growth, heldBy, item, itemType, agree, samples, anchor, owner, also, steps, ...found } = await explain(files)
+  const { leaks, growth, heldBy, item, itemType, agree, samples, anchor, owner, weakMap, also, steps, ...found } = await explain(files)
   const { classes } = await ask('diff', files)
   return {
     kind: 'unknown',
     class: '',
     ...found,
+    ...(weakMap && { weakMap: weakMap.heldBy.replace(/, which is a `WeakMap`$/, '') }),
     ...(also && { also: { kind: also.kind, heldBy: also.heldBy } }),
     path: (found.path ?? []).map(({ edge, name, type, url, line }) => ({ edge, name, type, url, line })),
     count: leaks ? found.count[1] - found.count[0] : 0,

@@ -102,14 +102,15 @@ const NOUNS = { closure: 'closures', string: 'strings', 'concatenated string': '
  * (lib/bus.js:12)".
  */
 function causeText (why) {
-  const { leaks, growth, retained, single, item, heldBy, also } = why
+  const { leaks, growth, retained, single, item, heldBy, weakMap, also } = why
   if (!leaks) return `nothing that a count explains grew between the snapshots: ${bytes(growth)} in all`
   const size = bytes(retained[1] - retained[0])
   const what = single
     ? `a \`${shortened(item, 60) || '(anonymous)'}\` that has grown by ${size} is`
     : `${itemsText(why)} (${size}) are`
   if (heldBy === undefined) return `${what} held by something that cannot be told`
-  return `${what} held by ${shortened(heldBy, 300)}${also ? `, and by ${shortened(also.heldBy, 300)}` : ''}`
+  const through = weakMap ? `, through the WeakMap in ${shortened(weakMap.heldBy, 300).replace(/, which is a `WeakMap`$/, '')}` : ''
+  return `${what} held by ${shortened(heldBy, 300)}${through}${also ? `, and by ${shortened(also.heldBy, 300)}` : ''}`
 }
 
 /** "`expire` (links.mjs:18)" */

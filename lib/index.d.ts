@@ -281,6 +281,8 @@ export interface Cause {
   /** One sentence; of `unknown` why it cannot be told. */
   description: string
   path: CauseStep[]
+  /** What holds the WeakMap of which it is values, as the description has it. */
+  weakMap?: string
   /** What else holds all of it: the description names both. */
   also?: { kind: CauseKind, heldBy: string }
   /** What grows, or what of the program's own it holds; "" if that is not known. */

@@ -35,7 +35,7 @@ async function explain (paths, how = ask) {
 // One that leaks in the first step only has grown once, as caches do.
 function disagreement (first, second) {
   if (!second.leaks) return second
-  const { kind, heldBy, also, anchor, owner, path, ...rest } = second
+  const { kind, heldBy, weakMap, also, anchor, owner, path, ...rest } = second
   return {
     ...rest,
     kind: 'unknown',
@@ -45,8 +45,8 @@ function disagreement (first, second) {
 
 async function explainStep (paths, how) {
   const why = await how('why', paths)
-  const { anchor, owner, also, path: way = [] } = why
-  for (const [each, told] of [[anchor, why], [owner, why], [also?.anchor, also]]) {
+  const { anchor, owner, weakMap, also, path: way = [] } = why
+  for (const [each, told] of [[anchor, why], [owner, why], [weakMap?.anchor, weakMap], [also?.anchor, also]]) {
     if (!each?.url || each.name === undefined) continue // a module's exports have no name
     const file = fileOf(each.url)
     const line = file && declarationLine(file, each)

@@ -305,6 +305,17 @@ bool hw_step_waits(const hw_reverse_t* r, uint32_t from, uint32_t edge) {
           hw_name_of(r->s, from, edge) == r->registers);
 }
 
+/* Does Node.js itself wait here, as for a socket that is idle? Not where it
+ * does so for the program, by a promise. */
+static bool is_timer_of_node(const hw_reverse_t* r, uint32_t timer) {
+  const hw_snapshot_t* s = r->s;
+  uint32_t call = hw_target_of(s, timer, HW_EDGE_PROPERTY, r->on_timeout);
+  if (call == HW_NONE || hw_node_kind(s, call) != HW_NODE_CLOSURE) return false;
+  uint32_t url = hw_closure_url(r, hw_unbound(r, call));
+  return url != HW_NONE && hw_string_starts(s, url, "node:") &&
+         !has_part(s, url, "promises");
+}
+
 /* From the first thing on the way that tells to the last, in the order in
  * which they say what it is. */
 static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
@@ -334,6 +345,7 @@ static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
       cause = HW_CAUSE_ASYNC_CONTEXT;
     } else if (kind == HW_EDGE_PROPERTY &&
                (name == r->on_timeout || name == r->on_immediate)) {
+      if (is_timer_of_node(r, h->from[i])) continue;
       own = 4;
       cause = HW_CAUSE_TIMER;
     } else if (kind == HW_EDGE_PROPERTY &&

@@ -94,3 +94,30 @@ bool hw_holders_second(hw_search_t* search, const uint32_t* node,
   hw_text_close(&phrase[1]);
   return same == asked && asked > 0;
 }
+
+static uint32_t node_of_id(const hw_snapshot_t* s, uint32_t id) {
+  for (uint32_t node = 0; node < s->nodes; node++)
+    if (s->id[node] == id) return node;
+  return HW_NONE;
+}
+
+bool hw_holders_weak_map(hw_search_t* search, const hw_holding_t* h,
+                         hw_holding_t* map) {
+  const hw_reverse_t* r = search->r;
+  const hw_snapshot_t* s = r->s;
+  for (unsigned i = h->length; i-- > 0;) {
+    uint32_t id;
+    uint32_t shared;
+    uint32_t length;
+    if (hw_edge_kind(s->edge[h->edge[i]]) != HW_EDGE_EPHEMERON) continue;
+    const uint8_t* name =
+        hw_string(s, hw_ephemeron_name(s, h->edge[i]), &length);
+    if (!hw_ephemeron_parse(name, length, &id, &shared)) continue;
+    uint32_t table = node_of_id(s, id);
+    if (table == HW_NONE || r->first[table] == r->first[table + 1])
+      return false;
+    hw_search_run(search, r->source[r->first[table]], map);
+    return map->anchor != HW_ANCHOR_NONE && hw_holding_tells(r, map);
+  }
+  return false;
+}

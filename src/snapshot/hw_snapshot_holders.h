@@ -30,4 +30,9 @@ bool hw_holders_second(hw_search_t* search, const uint32_t* node,
                        uint32_t count, const hw_holding_t* h,
                        hw_holding_t* second);
 
+/* If the way goes from a WeakMap's key to its value, what holds that WeakMap:
+ * false if it does not, or if that is nothing of the program's own. */
+bool hw_holders_weak_map(hw_search_t* search, const hw_holding_t* h,
+                         hw_holding_t* map);
+
 #endif /* HW_SNAPSHOT_HOLDERS_H_ */

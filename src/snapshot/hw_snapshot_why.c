@@ -331,6 +331,13 @@ static void add_point(why_t* w, hw_text_t* out) {
     hw_holding_owner(&w->reverse, &h, out);
   }
   hw_holding_t second;
+  if (hw_holders_weak_map(&w->search, &h, &second)) {
+    hw_text_string(out, ",\"weakMap\":{\"heldBy\":\"");
+    hw_holding_phrase(&w->reverse, &second, out);
+    hw_text_string(out, "\",\"anchor\":");
+    hw_holding_anchor(&w->reverse, &second, out);
+    hw_text_string(out, "}");
+  }
   if (!w->single && hw_holders_second(&w->search, node, samples, &h, &second)) {
     hw_text_format(out, ",\"also\":{\"kind\":\"%s\",\"heldBy\":\"",
                    hw_cause_kind_name(second.kind));

@@ -40,6 +40,7 @@ const GROWS = {
   ...EXPECTED,
   signal: ['listener', 'listeners of event `abort` on signals of `AbortSignal.any()` or `AbortSignal.timeout()`', {}, /^(AbortSignal|EventTarget)$/],
   evaluated: ['module', 'module variable `compiled` (causes.js), which is a `Map`', { name: 'compiled', url: FIXTURE }],
+  socket: ['closure', /^the closure `metered` \(causes\.js:\d+\) reached from a timer$/, {}],
   inner: ['module', 'module variable `hub` (causes.js), which is an `Object`', { name: 'hub', url: FIXTURE }]
 }
 
@@ -97,6 +98,14 @@ describe('why names what grows and what holds it', () => {
     assert.equal(why.also.anchor.name, 'cache')
     assert.match(why.description, /^3,000 more `Session` objects .* held by .*`recent`.*, and by .*`cache`/)
     assert.equal((await ask('why', ['module', 'module'].map((cause, i) => path.join(directory, `${cause}-${'ab'[i]}.heapsnapshot`)))).also, undefined)
+  })
+
+  it('the WeakMap through which a key holds it', async () => {
+    const older = await snapshotOf('weak')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.match(why.heldBy, /^module variable `shutdown` /)
+    assert.equal(why.weakMap.anchor.name, 'byServer')
+    assert.match(why.description, /^3,000 more `Session` objects .* held by module variable `shutdown` .*, through the WeakMap in module variable `byServer` \(\S+:\d+\)$/)
   })
 
   it('contexts, whatever holds them', async () => {
