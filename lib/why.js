@@ -7,6 +7,7 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
+const { isDeepStrictEqual } = require('node:util')
 const { causeText } = require('./describe')
 const { ask } = require('./snapshot')
 
@@ -25,11 +26,17 @@ async function explain (paths, how = ask) {
   const second = await explainStep(paths.slice(-2), how)
   if (paths.length === 2) return second
   const first = await explainStep(paths.slice(0, 2), how)
-  const confirmed = first.leaks === second.leaks && first.kind === second.kind && first.heldBy === second.heldBy
+  const confirmed = first.leaks === second.leaks && first.kind === second.kind && isSameHolder(first, second)
   if (!confirmed) return { ...disagreement(first, second), confirmed, steps: [first, second] }
   const whole = { ...second, growth: first.growth + second.growth }
   for (const key of second.leaks ? ['count', 'retained'] : []) whole[key] = [first[key][0], second[key][1]]
   return { ...whole, description: causeText(whole), confirmed }
+}
+
+// In the same words; or by the same variable, which can hold by several ways.
+function isSameHolder (first, second) {
+  return first.heldBy === second.heldBy ||
+    (first.anchor?.name !== undefined && isDeepStrictEqual(first.anchor, second.anchor) && isDeepStrictEqual(first.owner, second.owner))
 }
 
 // One that leaks in the first step only has grown once, as caches do.

@@ -53,9 +53,16 @@ static bool has_part(const hw_snapshot_t* s, uint32_t string,
   return false;
 }
 
+/* V8's own functions, and those made from text, have none. */
+static bool has_file(const hw_snapshot_t* s, uint32_t url) {
+  uint32_t length = 0;
+  if (url != HW_NONE) hw_string(s, url, &length);
+  return length > 0;
+}
+
 /* What a file costs: Node's own, a library's, none known. */
 static double file_penalty(const hw_snapshot_t* s, uint32_t url) {
-  if (url == HW_NONE) return 6;
+  if (!has_file(s, url)) return 6;
   if (hw_string_starts(s, url, "node:")) return 6;
   return has_part(s, url, "/node_modules/") ? 0.5 : 0;
 }
@@ -67,10 +74,11 @@ static bool is_of_every_module(const hw_snapshot_t* s, uint32_t name) {
 
 static double context_penalty(const hw_reverse_t* r, uint32_t context,
                               uint32_t name, hw_anchor_t* anchor) {
-  bool module = hw_is_module_context(r, context);
+  uint32_t url = hw_context_url(r, context);
+  bool module = has_file(r->s, url) && hw_is_module_context(r, context);
   *anchor = module ? HW_ANCHOR_MODULE : HW_ANCHOR_FUNCTION;
   if (module && is_of_every_module(r->s, name)) return 2;
-  return file_penalty(r->s, hw_context_url(r, context)) + (module ? 0 : 8);
+  return file_penalty(r->s, url) + (module ? 0 : 8);
 }
 
 /* What a function has by itself, that names nothing. */
@@ -139,9 +147,9 @@ static bool is_passed(const hw_reverse_t* r, uint32_t node) {
   const hw_snapshot_t* s = r->s;
   unsigned kind = hw_node_kind(s, node);
   if (node == r->main_context) return false;
-  /* V8's own functions, as of promises, have contexts without a script. */
+  /* Contexts of V8's functions, as of promises, look like those of modules. */
   if (hw_is_context(r, node) && hw_is_module_context(r, node) &&
-      hw_context_url(r, node) != HW_NONE)
+      has_file(s, hw_context_url(r, node)))
     return false;
   return kind != HW_NODE_CODE && kind != HW_NODE_SHAPE &&
          kind != HW_NODE_SYNTHETIC;
@@ -227,12 +235,16 @@ static uint32_t anchor_url(const hw_reverse_t* r, hw_anchor_t anchor,
   return anchor == HW_ANCHOR_STATIC ? hw_closure_url(r, from) : HW_NONE;
 }
 
+static bool is_url_of_node(const hw_snapshot_t* s, uint32_t url) {
+  return url != HW_NONE && hw_string_starts(s, url, "node:");
+}
+
 /* A variable of a module that is Node.js's own: nobody's but Node's. */
 static bool is_of_node(const hw_reverse_t* r, const hw_holding_t* h) {
   uint32_t url = h->anchor == HW_ANCHOR_MODULE && h->length > 0
                      ? anchor_url(r, h->anchor, h->from[0])
                      : HW_NONE;
-  return url != HW_NONE && hw_string_starts(r->s, url, "node:");
+  return is_url_of_node(r->s, url);
 }
 
 bool hw_holding_tells(const hw_reverse_t* r, const hw_holding_t* h) {
@@ -268,7 +280,8 @@ void hw_search_owner(hw_search_t* search, hw_holding_t* h) {
 uint32_t hw_holding_variable(const hw_reverse_t* r, const hw_holding_t* h) {
   for (uint32_t i = h->length; i-- > 1;)
     if (i + 1 < h->length && hw_is_context(r, h->from[i]) &&
-        hw_edge_kind(r->s->edge[h->edge[i]]) == HW_EDGE_CONTEXT)
+        hw_edge_kind(r->s->edge[h->edge[i]]) == HW_EDGE_CONTEXT &&
+        !is_url_of_node(r->s, hw_context_url(r, h->from[i])))
       return i;
   return HW_NONE;
 }

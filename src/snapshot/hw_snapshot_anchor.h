@@ -54,6 +54,7 @@ typedef struct {
   unsigned length;
   unsigned folded;   /* edges left out in the middle, after the first half */
   uint32_t special;  /* step of the way that decided the kind, or HW_NONE */
+  bool within;       /* to be told with the properties it is found by */
   hw_anchor_t owner; /* what of the program's own reaches a library's anchor */
   uint32_t owner_from;
   uint32_t owner_edge;

@@ -43,13 +43,26 @@ void hw_holders_collection(hw_search_t* search, const uint32_t* node,
   hw_holding_shorten(search->r, h, step);
 }
 
+/* The one timer, or listener, by which it is held; HW_NONE if by another. */
+static uint32_t awaited(const hw_holding_t* h, hw_cause_kind_t kind,
+                        const hw_snapshot_t* s) {
+  if (h->length == 0 || h->kind != kind) return HW_NONE;
+  if (kind == HW_CAUSE_TIMER) return h->from[0];
+  if (kind != HW_CAUSE_LISTENER || h->special == HW_NONE ||
+      h->special + 1 >= h->length)
+    return HW_NONE;
+  return hw_edge_target(s->edge[h->edge[h->special + 1]]);
+}
+
 void hw_holders_waiting(hw_search_t* search, const uint32_t* node,
                         uint32_t count, hw_holding_t* h) {
+  const hw_snapshot_t* s = search->r->s;
+  uint32_t one = awaited(h, h->kind, s);
   hw_holding_t other;
-  if (h->kind != HW_CAUSE_TIMER || count < SHARED) return;
+  if (one == HW_NONE || count < SHARED) return;
   for (uint32_t i = 0; i < SHARED; i++) {
     hw_search_run(search, node[(uint64_t)i * count / SHARED], &other);
-    if (other.length == 0 || other.from[0] != h->from[0]) return;
+    if (awaited(&other, h->kind, s) != one) return;
   }
   for (unsigned i = 0; i < h->length; i++) {
     if (!hw_step_waits(search->r, h->from[i], h->edge[i])) continue;

@@ -19,8 +19,8 @@ uint32_t hw_holders_agree(hw_search_t* search, const uint32_t* node,
 void hw_holders_collection(hw_search_t* search, const uint32_t* node,
                            uint32_t count, hw_holding_t* h);
 
-/* One timer that all are held by, through functions that wait, is only what the
- * last of them waits for. */
+/* One timer or listener that all are held by, through functions that wait, is
+ * only what the last of them waits for. */
 void hw_holders_waiting(hw_search_t* search, const uint32_t* node,
                         uint32_t count, hw_holding_t* h);
 

@@ -159,27 +159,71 @@ static void add_reached(const hw_reverse_t* r, const hw_holding_t* h,
   add_anchor(r, h, out);
 }
 
+/* What is listened to at a step: " of event `name` on the `Class`", and where
+ * that is reached from. */
+static void add_emitter(const hw_reverse_t* r, const hw_holding_t* h,
+                        unsigned step, const char* event, hw_text_t* out) {
+  const hw_snapshot_t* s = r->s;
+  uint32_t emitter = h->from[step];
+  unsigned next = step + 1;
+  if (hw_name_of(s, emitter, h->edge[step]) == r->events && next < h->length &&
+      hw_edge_kind(s->edge[h->edge[next]]) == HW_EDGE_PROPERTY) {
+    hw_text_string(out, event);
+    add_ticked(s, hw_name_of(s, h->from[next], h->edge[next]), out);
+  }
+  hw_text_string(out, " on the ");
+  add_ticked(s, s->name[emitter], out);
+  if (!hw_string_is(s, s->name[emitter], "process"))
+    add_reached(r, h, emitter, out);
+}
+
 static void add_listener(const hw_reverse_t* r, const hw_holding_t* h,
                          hw_text_t* out) {
-  const hw_snapshot_t* s = r->s;
   if (h->special == HW_NONE) {
     hw_text_string(out,
                    "listeners of event `abort` on signals of "
                    "`AbortSignal.any()` or `AbortSignal.timeout()`");
     return;
   }
-  unsigned next = h->special + 1;
   hw_text_string(out, "listeners");
-  if (hw_name_of(s, h->from[h->special], h->edge[h->special]) == r->events &&
-      next < h->length &&
-      hw_edge_kind(s->edge[h->edge[next]]) == HW_EDGE_PROPERTY) {
-    hw_text_string(out, " of event ");
-    add_ticked(s, hw_name_of(s, h->from[next], h->edge[next]), out);
+  add_emitter(r, h, h->special, " of event ", out);
+}
+
+/* The event that a promise waits for, if that is on the way to it. */
+static bool add_awaited(const hw_reverse_t* r, const hw_holding_t* h,
+                        hw_text_t* out) {
+  for (unsigned i = 0; i < h->special; i++) {
+    if (hw_edge_kind(r->s->edge[h->edge[i]]) != HW_EDGE_PROPERTY ||
+        hw_name_of(r->s, h->from[i], h->edge[i]) != r->events)
+      continue;
+    hw_text_string(out, " but waits");
+    add_emitter(r, h, i, " for event ", out);
+    return true;
   }
-  hw_text_string(out, " on the ");
-  add_ticked(s, s->name[h->from[h->special]], out);
-  if (hw_string_is(s, s->name[h->from[h->special]], "process")) return;
-  add_reached(r, h, h->from[h->special], out);
+  return false;
+}
+
+#define WITHIN 3 /* names of properties */
+#define DICTIONARY 64
+
+static bool is_dictionary(const hw_snapshot_t* s, uint32_t node) {
+  return s->first_edge[node + 1] - s->first_edge[node] > DICTIONARY;
+}
+
+/* By which properties of the holder the items are found: up to a collection, or
+ * to a property that leads from one to the next. */
+static void add_within(const hw_reverse_t* r, const hw_holding_t* h,
+                       hw_text_t* out) {
+  const hw_snapshot_t* s = r->s;
+  for (unsigned i = 1; i + 1 < h->length && i <= WITHIN; i++) {
+    uint32_t name = hw_name_of(s, h->from[i], h->edge[i]);
+    if (hw_edge_kind(s->edge[h->edge[i]]) != HW_EDGE_PROPERTY ||
+        is_dictionary(s, h->from[i]) || h->folded > 0)
+      return;
+    if (i > 1 && name == hw_name_of(s, h->from[i - 1], h->edge[i - 1])) return;
+    hw_text_string(out, i == 1 ? ", in its " : ", in that's ");
+    add_ticked(s, name, out);
+  }
 }
 
 static void add_timer(const hw_reverse_t* r, const hw_holding_t* h,
@@ -223,7 +267,9 @@ static void add_holding(const hw_reverse_t* r, const hw_holding_t* h,
       add_reached(r, h, special, out);
       break;
     case HW_CAUSE_PROMISE:
-      hw_text_string(out, "a promise that is not settled,");
+      hw_text_string(out, "a promise that is not settled");
+      if (add_awaited(r, h, out)) break;
+      hw_text_string(out, ",");
       add_reached(r, h, HW_NONE, out);
       break;
     case HW_CAUSE_ASYNC_CONTEXT:
@@ -241,6 +287,7 @@ static void add_holding(const hw_reverse_t* r, const hw_holding_t* h,
         hw_text_string(out, ", which is ");
         add_article(s, s->name[h->holder], out);
         add_ticked(s, s->name[h->holder], out);
+        if (h->within) add_within(r, h, out);
       }
   }
 }

@@ -322,6 +322,7 @@ static void add_point(why_t* w, hw_text_t* out) {
       out, ",\"samples\":%" PRIu32 ",\"agree\":%" PRIu32 ",\"kind\":\"%s\"",
       samples, votes, hw_cause_kind_name(known ? kind : HW_CAUSE_UNKNOWN));
   if (!known) return;
+  h.within = true;
   hw_text_string(out, ",\"heldBy\":\"");
   hw_holding_phrase(&w->reverse, &h, out);
   hw_text_string(out, "\",\"anchor\":");
