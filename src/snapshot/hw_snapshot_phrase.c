@@ -215,15 +215,18 @@ static bool is_dictionary(const hw_snapshot_t* s, uint32_t node) {
 static void add_within(const hw_reverse_t* r, const hw_holding_t* h,
                        hw_text_t* out) {
   const hw_snapshot_t* s = r->s;
-  for (unsigned i = 1; i + 1 < h->length && i <= WITHIN; i++) {
+  unsigned told = 0;
+  if (h->folded > 0) return;
+  for (unsigned i = 1; i + 1 < h->length && told < WITHIN; i++, told++) {
     uint32_t name = hw_name_of(s, h->from[i], h->edge[i]);
     if (hw_edge_kind(s->edge[h->edge[i]]) != HW_EDGE_PROPERTY ||
-        is_dictionary(s, h->from[i]) || h->folded > 0)
-      return;
-    if (i > 1 && name == hw_name_of(s, h->from[i - 1], h->edge[i - 1])) return;
-    hw_text_string(out, i == 1 ? ", in its " : ", in that's ");
-    add_ticked(s, name, out);
+        is_dictionary(s, h->from[i]) ||
+        (told > 0 && name == hw_name_of(s, h->from[i - 1], h->edge[i - 1])))
+      break;
+    hw_text_string(out, told == 0 ? ", in its `" : ".");
+    add_name(s, name, out);
   }
+  if (told > 0) hw_text_string(out, "`");
 }
 
 static void add_timer(const hw_reverse_t* r, const hw_holding_t* h,

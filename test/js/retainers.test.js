@@ -40,8 +40,11 @@ const GROWS = {
   ...EXPECTED,
   signal: ['listener', 'listeners of event `abort` on signals of `AbortSignal.any()` or `AbortSignal.timeout()`', {}, /^(AbortSignal|EventTarget)$/],
   evaluated: ['module', 'module variable `compiled` (causes.js), which is a `Map`', { name: 'compiled', url: FIXTURE }],
+  nested: ['module', 'module variable `registry` (causes.js), which is an `Object`, in its `tenants.active`', { name: 'registry', url: FIXTURE }],
+  awaited: ['promise', 'a promise that is not settled but waits for event `signed` on the `EventEmitter` in module variable `bus` (causes.js)', { name: 'bus', url: FIXTURE }, /^(Session|Generator)$/],
+  made: ['global', 'global variable `fromText`, which is a `Map`', { name: 'fromText' }, /^Made$/],
   socket: ['closure', /^the closure `metered` \(causes\.js:\d+\) reached from a timer$/, {}],
-  inner: ['module', 'module variable `hub` (causes.js), which is an `Object`', { name: 'hub', url: FIXTURE }]
+  inner: ['module', 'module variable `hub` (causes.js), which is an `Object`, in its `all`', { name: 'hub', url: FIXTURE }]
 }
 
 let directory
