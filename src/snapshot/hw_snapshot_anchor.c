@@ -383,13 +383,29 @@ static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
   }
 }
 
-/* Signals of AbortSignal.any() and timeout() are kept in a set of Node's while
- * they have listeners, or else those would not be called. */
-static void find_kept_signals(const hw_reverse_t* r, hw_holding_t* h) {
-  if (is_of_node(r, h) && h->special == HW_NONE &&
-      hw_string_is(r->s, hw_variable_name(r, h->from[0], h->edge[0]),
-                   "gcPersistentSignals"))
-    h->kind = HW_CAUSE_LISTENER;
+static const hw_kept_t kept_by_node[] = {
+    /* While they have listeners, or else those would not be called. */
+    {"gcPersistentSignals", HW_CAUSE_LISTENER,
+     "listeners of event `abort` on signals of `AbortSignal.any()` or "
+     "`AbortSignal.timeout()`"},
+    {"markEntryBuffer", HW_CAUSE_GLOBAL,
+     "global variable `performance`, which keeps what `performance.mark()` "
+     "makes until `performance.clearMarks()`"},
+    {"measureEntryBuffer", HW_CAUSE_GLOBAL,
+     "global variable `performance`, which keeps what `performance.measure()` "
+     "makes until `performance.clearMeasures()`"},
+    {"resourceTimingBuffer", HW_CAUSE_GLOBAL,
+     "global variable `performance`, which keeps the timing of what is fetched "
+     "until `performance.clearResourceTimings()`"},
+};
+
+const hw_kept_t* hw_holding_kept(const hw_reverse_t* r, const hw_holding_t* h) {
+  if (!is_of_node(r, h) || h->special != HW_NONE) return NULL;
+  uint32_t name = hw_variable_name(r, h->from[0], h->edge[0]);
+  for (unsigned i = 0; i < sizeof(kept_by_node) / sizeof(kept_by_node[0]); i++)
+    if (hw_string_is(r->s, name, kept_by_node[i].variable))
+      return &kept_by_node[i];
+  return NULL;
 }
 
 void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* h) {
@@ -413,7 +429,8 @@ void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* h) {
     }
   }
   find_kind(r, h);
-  find_kept_signals(r, h);
+  const hw_kept_t* kept = hw_holding_kept(r, h);
+  if (kept != NULL) h->kind = kept->kind;
   forget(search);
 }
 

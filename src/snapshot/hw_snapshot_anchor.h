@@ -78,6 +78,16 @@ void hw_search_close(hw_search_t* search);
  * nothing that has a name. */
 void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* holding);
 
+/* What Node.js keeps for the program in a variable of its own. */
+typedef struct {
+  const char* variable;
+  hw_cause_kind_t kind;
+  const char* phrase;
+} hw_kept_t;
+
+/* Which of those holds it; NULL if none does. Static. */
+const hw_kept_t* hw_holding_kept(const hw_reverse_t* r, const hw_holding_t* h);
+
 /* Finds what else holds `node`, were the holder of `first` not there: a
  * variable of a module of the program's own, or a global. False if nothing
  * does. */

@@ -179,12 +179,6 @@ static void add_emitter(const hw_reverse_t* r, const hw_holding_t* h,
 
 static void add_listener(const hw_reverse_t* r, const hw_holding_t* h,
                          hw_text_t* out) {
-  if (h->special == HW_NONE) {
-    hw_text_string(out,
-                   "listeners of event `abort` on signals of "
-                   "`AbortSignal.any()` or `AbortSignal.timeout()`");
-    return;
-  }
   hw_text_string(out, "listeners");
   add_emitter(r, h, h->special, " of event ", out);
 }
@@ -253,6 +247,11 @@ static void add_holding(const hw_reverse_t* r, const hw_holding_t* h,
                         hw_text_t* out) {
   const hw_snapshot_t* s = r->s;
   uint32_t special = h->special != HW_NONE ? h->from[h->special] : HW_NONE;
+  const hw_kept_t* kept = hw_holding_kept(r, h);
+  if (kept != NULL) {
+    hw_text_string(out, kept->phrase);
+    return;
+  }
   switch (h->kind) {
     case HW_CAUSE_LISTENER:
       add_listener(r, h, out);

@@ -39,6 +39,7 @@ const EXPECTED = {
 const GROWS = {
   ...EXPECTED,
   signal: ['listener', 'listeners of event `abort` on signals of `AbortSignal.any()` or `AbortSignal.timeout()`', {}, /^(AbortSignal|EventTarget)$/],
+  mark: ['global', 'global variable `performance`, which keeps what `performance.mark()` makes until `performance.clearMarks()`', {}, /^PerformanceMark$/],
   evaluated: ['module', 'module variable `compiled` (causes.js), which is a `Map`', { name: 'compiled', url: FIXTURE }],
   nested: ['module', 'module variable `registry` (causes.js), which is an `Object`, in its `tenants.active`', { name: 'registry', url: FIXTURE }],
   awaited: ['promise', 'a promise that is not settled but waits for event `signed` on the `EventEmitter` in module variable `bus` (causes.js)', { name: 'bus', url: FIXTURE }, /^(Session|Generator)$/],
