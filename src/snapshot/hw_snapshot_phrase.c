@@ -207,11 +207,11 @@ static bool is_dictionary(const hw_snapshot_t* s, uint32_t node) {
 /* By which properties of the holder the items are found: up to a collection, or
  * to a property that leads from one to the next. */
 static void add_within(const hw_reverse_t* r, const hw_holding_t* h,
-                       hw_text_t* out) {
+                       unsigned first, hw_text_t* out) {
   const hw_snapshot_t* s = r->s;
   unsigned told = 0;
   if (h->folded > 0) return;
-  for (unsigned i = 1; i + 1 < h->length && told < WITHIN; i++, told++) {
+  for (unsigned i = first; i + 1 < h->length && told < WITHIN; i++, told++) {
     uint32_t name = hw_name_of(s, h->from[i], h->edge[i]);
     if (hw_edge_kind(s->edge[h->edge[i]]) != HW_EDGE_PROPERTY ||
         is_dictionary(s, h->from[i]) ||
@@ -221,6 +221,28 @@ static void add_within(const hw_reverse_t* r, const hw_holding_t* h,
     add_name(s, name, out);
   }
   if (told > 0) hw_text_string(out, "`");
+}
+
+static void add_which(const hw_reverse_t* r, uint32_t object, hw_text_t* out) {
+  hw_text_string(out, ", which is ");
+  add_article(r->s, r->s->name[object], out);
+  add_ticked(r->s, r->s->name[object], out);
+}
+
+/* Of an AsyncLocalStorage's store, what it is: what comes next on the way, but
+ * for the frame in which Node.js keeps the stores of all. */
+static void add_store(const hw_reverse_t* r, const hw_holding_t* h,
+                      hw_text_t* out) {
+  const hw_snapshot_t* s = r->s;
+  for (unsigned i = h->special + 1; i < h->length; i++) {
+    uint32_t store = h->from[i];
+    if (hw_node_kind(s, store) != HW_NODE_OBJECT ||
+        hw_string_is(s, s->name[store], "AsyncContextFrame"))
+      continue;
+    add_which(r, store, out);
+    add_within(r, h, i, out);
+    return;
+  }
 }
 
 static void add_timer(const hw_reverse_t* r, const hw_holding_t* h,
@@ -275,7 +297,9 @@ static void add_holding(const hw_reverse_t* r, const hw_holding_t* h,
       add_reached(r, h, HW_NONE, out);
       break;
     case HW_CAUSE_ASYNC_CONTEXT:
-      hw_text_string(out, "an AsyncLocalStorage's store, kept by a ");
+      hw_text_string(out, "an AsyncLocalStorage's store");
+      if (h->within) add_store(r, h, out);
+      hw_text_string(out, ", kept by a ");
       add_ticked(s, s->name[special], out);
       if (h->anchor != HW_ANCHOR_TIMER) add_reached(r, h, special, out);
       break;
@@ -286,10 +310,8 @@ static void add_holding(const hw_reverse_t* r, const hw_holding_t* h,
       }
       add_anchor(r, h, out);
       if (hw_node_kind(s, h->holder) == HW_NODE_OBJECT) {
-        hw_text_string(out, ", which is ");
-        add_article(s, s->name[h->holder], out);
-        add_ticked(s, s->name[h->holder], out);
-        if (h->within) add_within(r, h, out);
+        add_which(r, h->holder, out);
+        if (h->within) add_within(r, h, 1, out);
       }
   }
 }

@@ -28,7 +28,7 @@ const EXPECTED = {
   target: ['listener', /^listeners on the `EventTarget` in module variable `target`/, { name: 'target', url: FIXTURE }],
   promise: ['promise', /^a promise that is not settled, reached from module variable `waiting`/,
     { name: 'waiting', url: FIXTURE }],
-  async: ['async-context', /^an AsyncLocalStorage's store, kept by a `Timeout`/, {}],
+  async: ['async-context', /^an AsyncLocalStorage's store,.* kept by a `Timeout`/, {}],
   symbol: ['global', 'property `Symbol(acme.sessions)` of the global object, which is an `Array`', { name: 'Symbol(acme.sessions)' }],
   bound: ['timer', /^setInterval with the callback bound `touch` \(causes\.js:\d+\)$/, {}],
   process: ['listener', 'listeners of event `tick` on the `process`', { kind: 'global' }],
