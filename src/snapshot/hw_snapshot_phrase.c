@@ -159,17 +159,33 @@ static void add_reached(const hw_reverse_t* r, const hw_holding_t* h,
   add_anchor(r, h, out);
 }
 
+/* The string index of the name of the event that is listened to at a step, or
+ * HW_NONE. */
+static uint32_t event_name(const hw_reverse_t* r, const hw_holding_t* h,
+                           unsigned step) {
+  const hw_snapshot_t* s = r->s;
+  unsigned next = step + 1;
+  if (next >= h->length) return HW_NONE;
+  if (hw_name_of(s, h->from[step], h->edge[step]) == r->events)
+    return hw_edge_kind(s->edge[h->edge[next]]) == HW_EDGE_PROPERTY
+               ? hw_name_of(s, h->from[next], h->edge[next])
+               : HW_NONE;
+  /* Of an EventTarget a key of a Map, in its table. */
+  if (next + 1 >= h->length) return HW_NONE;
+  return hw_name_before(s, h->from[next + 1],
+                        hw_edge_target(s->edge[h->edge[next + 1]]));
+}
+
 /* What is listened to at a step: " of event `name` on the `Class`", and where
  * that is reached from. */
 static void add_emitter(const hw_reverse_t* r, const hw_holding_t* h,
                         unsigned step, const char* event, hw_text_t* out) {
   const hw_snapshot_t* s = r->s;
   uint32_t emitter = h->from[step];
-  unsigned next = step + 1;
-  if (hw_name_of(s, emitter, h->edge[step]) == r->events && next < h->length &&
-      hw_edge_kind(s->edge[h->edge[next]]) == HW_EDGE_PROPERTY) {
+  uint32_t name = event_name(r, h, step);
+  if (name != HW_NONE) {
     hw_text_string(out, event);
-    add_ticked(s, hw_name_of(s, h->from[next], h->edge[next]), out);
+    add_ticked(s, name, out);
   }
   hw_text_string(out, " on the ");
   add_ticked(s, s->name[emitter], out);
@@ -187,8 +203,9 @@ static void add_listener(const hw_reverse_t* r, const hw_holding_t* h,
 static bool add_awaited(const hw_reverse_t* r, const hw_holding_t* h,
                         hw_text_t* out) {
   for (unsigned i = 0; i < h->special; i++) {
+    uint32_t name = hw_name_of(r->s, h->from[i], h->edge[i]);
     if (hw_edge_kind(r->s->edge[h->edge[i]]) != HW_EDGE_PROPERTY ||
-        hw_name_of(r->s, h->from[i], h->edge[i]) != r->events)
+        (name != r->events && name != r->event_map))
       continue;
     hw_text_string(out, " but waits");
     add_emitter(r, h, i, " for event ", out);

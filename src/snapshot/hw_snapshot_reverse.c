@@ -259,9 +259,7 @@ uint32_t hw_context_url(const hw_reverse_t* r, uint32_t context) {
   return HW_NONE;
 }
 
-/* The array of exports has each name right before its cell. */
-static uint32_t name_before(const hw_snapshot_t* s, uint32_t array,
-                            uint32_t cell) {
+uint32_t hw_name_before(const hw_snapshot_t* s, uint32_t array, uint32_t cell) {
   for (uint32_t e = s->first_edge[array] + 1; e < s->first_edge[array + 1];
        e++) {
     uint32_t before = hw_edge_target(s->edge[e - 1]);
@@ -277,7 +275,7 @@ uint32_t hw_export_name(const hw_reverse_t* r, uint32_t cell,
   const hw_snapshot_t* s = r->s;
   for (uint32_t i = r->first[cell]; i < r->first[cell + 1]; i++) {
     uint32_t array = r->source[i];
-    uint32_t name = name_before(s, array, cell);
+    uint32_t name = hw_name_before(s, array, cell);
     if (name == HW_NONE) continue;
     for (uint32_t k = r->first[array]; k < r->first[array + 1]; k++) {
       if (s->name[r->source[k]] != r->module_record) continue;

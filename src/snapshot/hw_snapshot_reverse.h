@@ -55,6 +55,10 @@ bool hw_is_context(const hw_reverse_t* r, uint32_t node);
 /* Is it one of a CommonJS or ES module's own scope? */
 bool hw_is_module_context(const hw_reverse_t* r, uint32_t context);
 
+/* Tables of V8 have each key right before its value, and the array of exports
+ * each name before its cell: that string of what is at `cell`, or HW_NONE. */
+uint32_t hw_name_before(const hw_snapshot_t* s, uint32_t array, uint32_t cell);
+
 /* What an ES module exports is not in its context but in a cell. The string
  * index of the name that a cell is exported by, and where it is from: the
  * module's record. HW_NONE if it is none of a module's. */

@@ -25,7 +25,7 @@ const EXPECTED = {
   timer: ['timer', /^setInterval with the callback `poll` \(causes\.js:\d+\)$/, {}],
   listener: ['listener',
     'listeners of event `tick` on the `EventEmitter` in module variable `bus` (causes.js)', { name: 'bus', url: FIXTURE }],
-  target: ['listener', /^listeners on the `EventTarget` in module variable `target`/, { name: 'target', url: FIXTURE }],
+  target: ['listener', /^listeners of event `tick` on the `EventTarget` in module variable `target`/, { name: 'target', url: FIXTURE }],
   promise: ['promise', /^a promise that is not settled, reached from module variable `waiting`/,
     { name: 'waiting', url: FIXTURE }],
   async: ['async-context', /^an AsyncLocalStorage's store,.* kept by a `Timeout`/, {}],
