@@ -9,7 +9,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { describe, it } = require('node:test')
 const autocannon = require('autocannon')
-const { ROOT, assertEnd, startProgram } = require('./helpers/child')
+const { ROOT, assertEnd, scaled, startProgram } = require('./helpers/child')
 
 /**
  * Starts an example; `file` is relative to examples/.
@@ -136,7 +136,8 @@ describe('servers under load, whose leak is found with default options:', { conc
   })
 
   it('a cluster, of which one worker leaks, is told so and replaced', async (t) => {
-    const { until, end, output } = startExample('cluster/server.js', { flags, args: [...ports, '--metrics-port', '0', '--grace', '5'] })
+    const slow = scaled(10) < 10 // under a sanitizer
+    const { until, end, output } = startExample('cluster/server.js', { flags, args: [...ports, '--metrics-port', '0', '--grace', slow ? '40' : '5'] })
     t.after(() => end('SIGKILL'))
     const [, metrics] = await until(/^metrics of all at (\S+)$/m)
     const workers = await Promise.all([1, 2, 3].map(async (id) => {
@@ -146,7 +147,7 @@ describe('servers under load, whose leak is found with default options:', { conc
     // Ports of the system's choice are shared, too.
     assert.strictEqual(new Set(workers.map(({ url }) => url)).size, 1)
     assert.strictEqual(new Set(workers.map(({ pid }) => pid)).size, 3)
-    load(t, workers[0].url, 500, () => `/?${Math.random()}`)
+    load(t, workers[0].url, slow ? 150 : 500, () => `/?${Math.random()}`)
 
     const [line] = await until(/^worker \d+ leaks \d+ kB\/s.*$/m)
     assert.match(line, /^worker 2 leaks \d+ kB\/s at \S+ \(.*examples\/cluster\/server\.js:\d+\)$/)
