@@ -64,7 +64,8 @@ void hw_holders_waiting(hw_search_t* search, const uint32_t* node,
     hw_search_run(search, node[(uint64_t)i * count / SHARED], &other);
     if (awaited(&other, h->kind, s) != one) return;
   }
-  for (unsigned i = 0; i < h->length; i++) {
+  unsigned after = h->kind == HW_CAUSE_TIMER ? 0 : h->special + 1;
+  for (unsigned i = after; i < h->length; i++) {
     if (!hw_step_waits(search->r, h->from[i], h->edge[i])) continue;
     h->kind = HW_CAUSE_PROMISE;
     h->special = i;

@@ -171,7 +171,9 @@ static uint32_t event_name(const hw_reverse_t* r, const hw_holding_t* h,
                ? hw_name_of(s, h->from[next], h->edge[next])
                : HW_NONE;
   /* Of an EventTarget a key of a Map, in its table. */
-  if (next + 1 >= h->length) return HW_NONE;
+  if (next + 1 >= h->length ||
+      hw_edge_target(s->edge[h->edge[next]]) != h->from[next + 1])
+    return HW_NONE;
   return hw_name_before(s, h->from[next + 1],
                         hw_edge_target(s->edge[h->edge[next + 1]]));
 }
