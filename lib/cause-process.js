@@ -27,7 +27,7 @@ async function work () {
     kind: 'unknown',
     class: '',
     ...found,
-    ...(weakMap && { weakMap: weakMap.heldBy.replace(/, which is a `WeakMap`$/, '') }),
+    ...(weakMap && { weakMap: weakMap.heldBy }),
     ...(also && { also: { kind: also.kind, heldBy: also.heldBy } }),
     path: (found.path ?? []).map(({ edge, name, type, url, line }) => ({ edge, name, type, url, line })),
     count: leaks ? found.count[1] - found.count[0] : 0,

@@ -109,7 +109,7 @@ function causeText (why) {
     ? `a \`${shortened(item, 60) || '(anonymous)'}\` that has grown by ${size} is`
     : `${itemsText(why)} (${size}) are`
   if (heldBy === undefined) return `${what} held by something that cannot be told`
-  const through = weakMap ? `, through the WeakMap in ${shortened(weakMap.heldBy, 300).replace(/, which is a `WeakMap`$/, '')}` : ''
+  const through = weakMap ? `, through the WeakMap in ${shortened(weakMap.heldBy, 300)}` : ''
   return `${what} held by ${shortened(heldBy, 300)}${through}${also ? `, and by ${shortened(also.heldBy, 300)}` : ''}`
 }
 

@@ -60,6 +60,7 @@ async function explainStep (paths, how) {
     if (line) each.line = line
     told.heldBy = withPlace(told.heldBy, each, file)
   }
+  if (weakMap) weakMap.heldBy = weakMap.heldBy.replace(/, which is a `WeakMap`$/, '')
   if (anchor?.line && way.length > 0) way[0].line ??= anchor.line
   return { ...why, description: causeText(why) }
 }

@@ -133,7 +133,7 @@ function leakFinding (leak) {
     `rate between ${amount(leak.metric, leak.rateLow ?? leak.rate)}/s and ${amount(leak.metric, leak.rateHigh ?? leak.rate)}/s` +
       ` (confidence ${leak.confidence.toFixed(2)}${leak.basis ? `, by ${leak.basis}` : ''})`,
     ...(cause === undefined ? [] : [`${known ? 'why' : 'no cause is known'}: ${cause.description}`]),
-    ...(cause?.grown?.length > 0 ? [`between its two snapshots grew: ${cause.grown.map(grownText).join(', ')}`] : []),
+    ...(cause?.grown?.length > 0 ? [`between its snapshots grew: ${cause.grown.map(grownText).join(', ')}`] : []),
     ...(typeof leak.timeToLimit === 'number' ? [`at that rate the limit is reached at ${when(leak.time + leak.timeToLimit)}`] : [])
   ]
   return {

@@ -60,10 +60,14 @@ static bool has_file(const hw_snapshot_t* s, uint32_t url) {
   return length > 0;
 }
 
+static bool is_url_of_node(const hw_snapshot_t* s, uint32_t url) {
+  return url != HW_NONE && hw_string_starts(s, url, "node:");
+}
+
 /* What a file costs: Node's own, a library's, none known. */
 static double file_penalty(const hw_snapshot_t* s, uint32_t url) {
   if (!has_file(s, url)) return 6;
-  if (hw_string_starts(s, url, "node:")) return 6;
+  if (is_url_of_node(s, url)) return 6;
   return has_part(s, url, "/node_modules/") ? 0.5 : 0;
 }
 
@@ -223,8 +227,7 @@ static void look(hw_search_t* search, uint32_t start, best_t* best,
 }
 
 static bool is_library(const hw_snapshot_t* s, uint32_t url) {
-  return url != HW_NONE && (has_part(s, url, "/node_modules/") ||
-                            hw_string_starts(s, url, "node:"));
+  return is_url_of_node(s, url) || has_part(s, url, "/node_modules/");
 }
 
 /* The script of what an anchor's name stands in, or HW_NONE. */
@@ -233,10 +236,6 @@ static uint32_t anchor_url(const hw_reverse_t* r, hw_anchor_t anchor,
   if (anchor == HW_ANCHOR_MODULE || anchor == HW_ANCHOR_FUNCTION)
     return hw_variable_url(r, from);
   return anchor == HW_ANCHOR_STATIC ? hw_closure_url(r, from) : HW_NONE;
-}
-
-static bool is_url_of_node(const hw_snapshot_t* s, uint32_t url) {
-  return url != HW_NONE && hw_string_starts(s, url, "node:");
 }
 
 /* A variable of a module that is Node.js's own: nobody's but Node's. */
@@ -325,8 +324,7 @@ static bool is_timer_of_node(const hw_reverse_t* r, uint32_t timer) {
   uint32_t call = hw_target_of(s, timer, HW_EDGE_PROPERTY, r->on_timeout);
   if (call == HW_NONE || hw_node_kind(s, call) != HW_NODE_CLOSURE) return false;
   uint32_t url = hw_closure_url(r, hw_unbound(r, call));
-  return url != HW_NONE && hw_string_starts(s, url, "node:") &&
-         !has_part(s, url, "promises");
+  return is_url_of_node(s, url) && !has_part(s, url, "promises");
 }
 
 /* From the first thing on the way that tells to the last, in the order in

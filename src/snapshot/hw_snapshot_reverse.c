@@ -125,11 +125,16 @@ uint32_t hw_target_of(const hw_snapshot_t* s, uint32_t node, unsigned kind,
   return HW_NONE;
 }
 
+static uint32_t script_node(const hw_reverse_t* r, uint32_t shared) {
+  uint32_t script = hw_target_of(r->s, shared, HW_EDGE_INTERNAL, r->script);
+  return script != HW_NONE
+             ? script
+             : hw_target_of(r->s, shared, HW_EDGE_INTERNAL, r->script_old);
+}
+
 /* A script's node is named after its URL. */
 static uint32_t script_of(const hw_reverse_t* r, uint32_t shared) {
-  uint32_t script = hw_target_of(r->s, shared, HW_EDGE_INTERNAL, r->script);
-  if (script == HW_NONE)
-    script = hw_target_of(r->s, shared, HW_EDGE_INTERNAL, r->script_old);
+  uint32_t script = script_node(r, shared);
   return script == HW_NONE ? HW_NONE : r->s->name[script];
 }
 
@@ -206,9 +211,7 @@ static bool is_inner_function(const hw_reverse_t* r, uint32_t context) {
         hw_edge_kind(s->edge[r->edge[i]]) != HW_EDGE_INTERNAL ||
         hw_name_of(s, shared, r->edge[i]) != r->name_or_scope_info)
       continue;
-    uint32_t script = hw_target_of(s, shared, HW_EDGE_INTERNAL, r->script);
-    if (script == HW_NONE)
-      script = hw_target_of(s, shared, HW_EDGE_INTERNAL, r->script_old);
+    uint32_t script = script_node(r, shared);
     if (script != HW_NONE && function_number(s, script, shared) > 1)
       return true;
   }
