@@ -9,7 +9,7 @@
 // only the detector, which would take minutes.
 //
 // --unseen takes the programs of test/fixtures/corpus/unseen instead, which
-// others wrote and the rules were not made with.
+// others wrote who did not know the rules.
 //
 // Right is a cause whose kind is one that the label allows and whose
 // description names the holder of the label; anything else that claims to know
