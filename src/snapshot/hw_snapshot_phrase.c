@@ -217,11 +217,6 @@ static bool add_awaited(const hw_reverse_t* r, const hw_holding_t* h,
 }
 
 #define WITHIN 3 /* names of properties */
-#define DICTIONARY 64
-
-static bool is_dictionary(const hw_snapshot_t* s, uint32_t node) {
-  return s->first_edge[node + 1] - s->first_edge[node] > DICTIONARY;
-}
 
 /* By which properties of the holder the items are found: up to a collection, or
  * to a property that leads from one to the next. */
@@ -233,7 +228,7 @@ static void add_within(const hw_reverse_t* r, const hw_holding_t* h,
   for (unsigned i = first; i + 1 < h->length && told < WITHIN; i++, told++) {
     uint32_t name = hw_name_of(s, h->from[i], h->edge[i]);
     if (hw_edge_kind(s->edge[h->edge[i]]) != HW_EDGE_PROPERTY ||
-        is_dictionary(s, h->from[i]) ||
+        hw_is_dictionary(r, h->from[i]) ||
         (told > 0 && name == hw_name_of(s, h->from[i - 1], h->edge[i - 1])))
       break;
     hw_text_string(out, told == 0 ? ", in its `" : ".");

@@ -326,3 +326,15 @@ bool hw_is_global(const hw_reverse_t* r, uint32_t node) {
          hw_string_starts(s, s->name[node], "global (") ||
          hw_string_starts(s, s->name[node], "global / ");
 }
+
+#define DICTIONARY 64
+
+bool hw_is_dictionary(const hw_reverse_t* r, uint32_t node) {
+  const hw_snapshot_t* s = r->s;
+  uint32_t count = 0;
+  if (s->first_edge[node + 1] - s->first_edge[node] <= DICTIONARY) return false;
+  for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++)
+    count += hw_edge_kind(s->edge[e]) == HW_EDGE_PROPERTY;
+  return count > DICTIONARY && !hw_is_global(r, node) &&
+         !hw_string_is(s, s->name[node], "process");
+}

@@ -85,4 +85,7 @@ uint32_t hw_context_function(const hw_reverse_t* r, uint32_t context);
 /* Is it the global object of a context? */
 bool hw_is_global(const hw_reverse_t* r, uint32_t node);
 
+/* Has it so many properties that their names are keys? */
+bool hw_is_dictionary(const hw_reverse_t* r, uint32_t node);
+
 #endif /* HW_SNAPSHOT_REVERSE_H_ */

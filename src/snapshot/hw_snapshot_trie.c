@@ -13,7 +13,6 @@
 
 #include "snapshot/hw_snapshot_classes.h"
 
-#define DICTIONARY 64
 #define FOLD_LEVELS 8
 
 static uint64_t mix(uint64_t hash, uint64_t value) {
@@ -131,16 +130,6 @@ static void find_best_edges(adder_t* a) {
     }
 }
 
-static bool is_dictionary(const adder_t* a, uint32_t node) {
-  const hw_snapshot_t* s = a->names->s;
-  uint32_t count = 0;
-  if (s->first_edge[node + 1] - s->first_edge[node] <= DICTIONARY) return false;
-  for (uint32_t e = s->first_edge[node]; e < s->first_edge[node + 1]; e++)
-    count += hw_edge_kind(s->edge[e]) == HW_EDGE_PROPERTY;
-  return count > DICTIONARY && !hw_is_global(a->names, node) &&
-         !hw_string_is(s, s->name[node], "process");
-}
-
 static uint64_t edge_label(const adder_t* a, uint32_t from, uint32_t node,
                            bool dictionary) {
   const hw_snapshot_t* s = a->names->s;
@@ -232,7 +221,7 @@ static int walk(adder_t* a, const uint32_t* first, const uint32_t* next) {
   while (status == 0) {
     if (down && first[at] != HW_NONE) {
       /* All children at once, so that a dictionary is looked at but once. */
-      bool dictionary = is_dictionary(a, at);
+      bool dictionary = hw_is_dictionary(a->names, at);
       for (uint32_t c = first[at]; c != HW_NONE && status == 0; c = next[c])
         status = put(a, c, dictionary);
       at = first[at];

@@ -175,6 +175,23 @@ describe('a watch with the option cause', { skip }, () => {
     assert.equal(found.pauses.length, 2)
   })
 
+  it('takes but two, soon, where the limit is near', async () => {
+    const [found] = await runForLines(() => {
+      const { LeakCauses } = require('./lib/leak-causes')
+      const { resolveOptions } = require('./lib/options')
+      const { cause } = resolveOptions({ cause: { maxPause: 10_000, nice: 0, ignoreOomGroup: true } })
+      globalThis.kept = []
+      const leaking = setInterval(() => globalThis.kept.push(Array.from({ length: 1000 }, (_, i) => ({ i }))), 20)
+      new LeakCauses(cause, ({ leak, error, ...found }) => {
+        console.log(JSON.stringify({ ...found, code: error?.code }))
+        clearInterval(leaking)
+      }).find({ metric: 'heap', rate: 1, timeToLimit: 40_000 }) // at that rate it would be ten minutes
+    })
+    assert.equal(found.kind, 'global', found.description)
+    assert.equal(found.confirmed, undefined)
+    assert.equal(found.pauses.length, 2)
+  })
+
   it('takes a fourth snapshot if it was something else that grew from the first to the second', { timeout: 240_000 }, async () => {
     const [found] = await runForLines(() => {
       const heapSnapshot = require('./lib/heap-snapshot')

@@ -112,6 +112,15 @@ describe('why names what grows and what holds it', () => {
     assert.match(why.description, /^3,000 more `Session` objects .* held by module variable `shutdown` .*, through the WeakMap in module variable `byServer` \(\S+:\d+\)$/)
   })
 
+  it('and says that it does not know, of what Node.js alone holds', async () => {
+    const older = await snapshotOf('channel')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.leaks, true)
+    assert.equal(why.kind, 'unknown')
+    assert.equal(why.heldBy, undefined)
+    assert.match(why.description, /^3,000 more .* held by something that cannot be told$/)
+  })
+
   it('contexts, whatever holds them', async () => {
     const older = await snapshotOf('context')
     const why = await ask('why', [older, older.replace('-a.', '-b.')])
