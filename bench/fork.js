@@ -6,7 +6,8 @@
 //   node bench/fork.js [--megabytes N,N...] [--runs N]
 //
 // A server of that much heap answers requests of a client in another process,
-// one after another, all the time. By turns each way takes a snapshot. Prints
+// one after another, all the time. Of each run's process first a fork takes a
+// snapshot, then V8 as it stands, which leaves much memory resident. Prints
 // the time that the process stood still, the requests' latency while the
 // snapshot was taken (at the 99th percentile, and the longest), how long it
 // took in all, and the resident memory before: medians, the least and the most
@@ -49,38 +50,39 @@ function percentile (values, share) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
 }
 
-async function measure (megabytes, runs, directory) {
+/** One run in a process of its own: { quiet, fork, blocking }. */
+async function measure (megabytes, directory) {
   const child = startServer(__filename, megabytes)
+  let requests
   try {
     const { port } = await message(child)
-    const requests = client(port)
-    const rows = { quiet: [], fork: [], blocking: [] }
-    for (let run = 0; run < runs; run++) {
-      for (const way of ['quiet', 'fork', 'blocking']) {
-        await new Promise((resolve) => setTimeout(resolve, 500))
-        requests.take()
-        let result = {}
-        if (way === 'quiet') {
-          await new Promise((resolve) => setTimeout(resolve, 2000))
-        } else {
-          child.send({ blocking: way === 'blocking', file: path.join(directory, 'a.heapsnapshot') })
-          result = await message(child)
-          if (result.failed) throw new Error(result.failed)
-          // The request that has been waiting is the one that matters.
-          await new Promise((resolve) => setTimeout(resolve, 100))
-        }
-        const { latencies, failed } = requests.take()
-        rows[way].push({ ...result, p99: percentile(latencies, 0.99), longest: Math.max(...latencies), failed })
+    requests = client(port)
+    const row = {}
+    for (const way of ['quiet', 'fork', 'blocking']) {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      requests.take()
+      let result = {}
+      if (way === 'quiet') {
+        await new Promise((resolve) => setTimeout(resolve, 2000))
+      } else {
+        child.send({ blocking: way === 'blocking', file: path.join(directory, 'a.heapsnapshot') })
+        result = await message(child)
+        if (result.failed) throw new Error(result.failed)
+        // The request that has been waiting is the one that matters.
+        await new Promise((resolve) => setTimeout(resolve, 100))
       }
+      const { latencies, failed } = requests.take()
+      row[way] = { ...result, p99: percentile(latencies, 0.99), longest: Math.max(...latencies), failed }
     }
-    requests.stop()
-    return rows
+    return row
   } finally {
+    requests?.stop()
     child.kill('SIGKILL')
   }
 }
 
-function print (megabytes, rows) {
+function print (megabytes, runs) {
+  const rows = Object.fromEntries(Object.keys(runs[0]).map((way) => [way, runs.map((run) => run[way])]))
   console.log(`\n${megabytes} MB of heap, ${spread(rows.fork, 'rss', 1e6, 0)} MB resident, file ${spread(rows.fork, 'bytes', 1e6, 0)} MB`)
   for (const way of ['quiet', 'fork', 'blocking']) {
     const taken = rows[way]
@@ -107,7 +109,9 @@ async function main () {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'heapwatch-bench-'))
   try {
     for (const megabytes of values.megabytes.split(',').map(Number)) {
-      print(megabytes, await measure(megabytes, Number(values.runs), directory))
+      const runs = []
+      for (let run = 0; run < Number(values.runs); run++) runs.push(await measure(megabytes, directory))
+      print(megabytes, runs)
     }
   } finally {
     fs.rmSync(directory, { recursive: true, force: true })

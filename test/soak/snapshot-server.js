@@ -50,11 +50,13 @@ function serve () {
   return server
 }
 
-/** Fills old space to nine tenths of its limit. */
+/** Fills old space to nine tenths of its limit, with records of about a kilobyte. */
 function fill (limit) {
   const kept = []
   while (process.memoryUsage().heapUsed < 0.9 * limit) {
-    for (let i = 0; i < 1000; i++) kept.push({ id: kept.length, text: `text ${kept.length}` })
+    for (let i = 0; i < 100; i++) {
+      kept.push({ id: kept.length, text: `text ${kept.length}`, samples: new Array(100).fill(kept.length + 0.5) })
+    }
   }
   globalThis.kept = kept
 }
