@@ -153,13 +153,14 @@ async function findCause (leak, options, run) {
       if (third) files.push(third)
     }
     const pauses = files.map(({ pause }) => pause)
-    const found = await compare(files, options, signal)
-    if (found.confirmed !== false || most === 3 || !await run.waitForMore(wait)) return { ...found, pauses }
+    const found = { ...await compare(files, options, signal), pauses }
+    if (found.confirmed !== false || most === 3 || !await run.waitForMore(wait)) return found
     const fourth = await takeMore(options, signal)
-    if (!fourth) return { ...found, pauses }
+    if (!fourth) return found
     fs.close(files.shift().fd, () => {})
     files.push(fourth)
-    return { ...await compare(files, options, signal), pauses: [...pauses, fourth.pause] }
+    pauses.push(fourth.pause)
+    return { ...await compare(files, options, signal), pauses }
   } finally {
     for (const { fd } of files) fs.close(fd, () => {})
   }
