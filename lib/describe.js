@@ -102,20 +102,36 @@ const NOUNS = { closure: 'closures', string: 'strings', 'concatenated string': '
  * (lib/bus.js:12)".
  */
 function causeText (why) {
-  const { leaks, growth, retained, single, item, heldBy, weakMap, also } = why
+  const { leaks, growth, retained, single, item, heldBy, also } = why
   if (!leaks) return `nothing that a count explains grew between the snapshots: ${bytes(growth)} in all`
   const size = bytes(retained[1] - retained[0])
   const what = single
     ? `a \`${shortened(item, 60) || '(anonymous)'}\` that has grown by ${size} is`
     : `${itemsText(why)} (${size}) are`
   if (heldBy === undefined) return `${what} held by something that cannot be told`
-  const through = weakMap ? `, through the WeakMap in ${shortened(weakMap.heldBy, 300)}` : ''
-  return `${what} held by ${shortened(heldBy, 300)}${through}${also ? `, and by ${shortened(also.heldBy, 300)}` : ''}`
+  return `${what} held by ${holderText(why)}${also ? `, and by ${shortened(also.heldBy, 300)}` : ''}`
+}
+
+function holderText ({ heldBy, among, anchor, weakMap }) {
+  const holder = shortened(heldBy, 300) + (among ? `, such as \`${shortened(anchor.name, 60)}\`` : '')
+  if (!weakMap) return holder
+  const map = `the WeakMap in ${shortened(weakMap.heldBy, 300)}`
+  return weakMap.kind ? `${map}, for keys that are held by ${holder}` : `${holder}, through ${map}`
+}
+
+/**
+ * The part of a URL that tells a reader enough: of a library all from its name
+ * on, of Node.js everything, else the file's name.
+ */
+function tellingPart (url) {
+  const library = url.lastIndexOf('/node_modules/')
+  if (url.startsWith('node:')) return url
+  return url.slice((library < 0 ? url.lastIndexOf('/') : library + '/node_modules'.length) + 1)
 }
 
 /** "`expire` (links.mjs:18)" */
 function functionText ({ name, url, line }) {
-  const place = url ? ` (${url.slice(url.lastIndexOf('/') + 1)}${line > 0 ? `:${line}` : ''})` : ''
+  const place = url ? ` (${tellingPart(url)}${line > 0 ? `:${line}` : ''})` : ''
   return `\`${shortened(name, 60) || '(anonymous)'}\`${place}`
 }
 
@@ -132,4 +148,4 @@ function itemsText ({ contexts, suspended, count, item, itemType, class: payload
   return `${items} \`${shortened(item, 60) || '(anonymous)'}\` ${noun}${rest}`
 }
 
-module.exports = { METRICS, amount, causeText, gcText, latestSites, leakEndText, leakText, ownText, pressureText, siteLabel, siteText }
+module.exports = { METRICS, amount, causeText, gcText, latestSites, leakEndText, leakText, ownText, pressureText, siteLabel, siteText, tellingPart }

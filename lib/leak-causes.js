@@ -157,10 +157,8 @@ async function findCause (leak, options, run) {
     if (found.confirmed !== false || most === 3 || !await run.waitForMore(wait)) return found
     const fourth = await takeMore(options, signal)
     if (!fourth) return found
-    fs.close(files.shift().fd, () => {})
     files.push(fourth)
-    pauses.push(fourth.pause)
-    return { ...await compare(files, options, signal), pauses }
+    return { ...await compare(files, options, signal), pauses: [...pauses, fourth.pause] }
   } finally {
     for (const { fd } of files) fs.close(fd, () => {})
   }

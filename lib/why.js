@@ -8,7 +8,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { fileURLToPath } = require('node:url')
 const { isDeepStrictEqual } = require('node:util')
-const { causeText } = require('./describe')
+const { causeText, tellingPart } = require('./describe')
 const { ask } = require('./snapshot')
 
 const LARGEST_SOURCE = 8 << 20
@@ -17,20 +17,33 @@ const LARGEST_SOURCE = 8 << 20
  * Asks why, and adds `description`, and to the anchor its `line`.
  *
  * Of three snapshots, what the second and the third say is confirmed if the first
- * and the second say it as well; what they do not agree on is not known.
+ * and the second say it as well; of four also if those do, whatever there was
+ * from the second to the third. What is not confirmed is not known.
  *
- * @param {string[]} paths of two or three snapshots, the oldest first
+ * @param {string[]} paths of two to four snapshots, the oldest first
  * @param {(question: string, paths: string[]) => Promise<object>} [how] to ask
  */
 async function explain (paths, how = ask) {
-  const second = await explainStep(paths.slice(-2), how)
-  if (paths.length === 2) return second
-  const first = await explainStep(paths.slice(0, 2), how)
-  const confirmed = first.leaks === second.leaks && first.kind === second.kind && isSameHolder(first, second)
-  if (!confirmed) return { ...disagreement(first, second), confirmed, steps: [first, second] }
+  const steps = []
+  for (let i = paths.length - 1; i > 0; i--) {
+    steps.unshift(await explainStep(paths.slice(i - 1, i + 1), how))
+    const last = steps.at(-1)
+    if (paths.length === 2) return last
+    if (steps.length === 1) continue
+    const whole = agreement(steps[0], last)
+    if (whole) return whole
+    if (!last.leaks) break
+  }
+  const [before, last] = steps.slice(-2)
+  return { ...disagreement(before, last), confirmed: false, steps }
+}
+
+function agreement (first, second) {
+  if (first.leaks !== second.leaks || first.kind !== second.kind || !isSameHolder(first, second)) return undefined
   const whole = { ...second, growth: first.growth + second.growth }
-  for (const key of second.leaks ? ['count', 'retained'] : []) whole[key] = [first[key][0], second[key][1]]
-  return { ...whole, description: causeText(whole), confirmed }
+  const same = second.leaks && first.item === second.item && first.itemType === second.itemType
+  for (const key of same ? ['count', 'retained'] : []) whole[key] = [first[key][0], second[key][1]]
+  return { ...whole, description: causeText(whole), confirmed: true }
 }
 
 // In the same words; or by the same variable, which can hold by several ways.
@@ -73,9 +86,9 @@ function fileOf (url) {
   return path.isAbsolute(url) ? url : undefined
 }
 
-// The phrase has the file's name: here it gets the way to it, and the line.
+// The phrase has a part of the file's name: here it gets the way to it, and the line.
 function withPlace (heldBy, { name, url, line }, file) {
-  const short = `(${url.slice(url.lastIndexOf('/') + 1)})`
+  const short = `(${tellingPart(url)})`
   const variable = `\`${name}\``
   const at = heldBy.indexOf(short, Math.max(0, heldBy.lastIndexOf(variable)))
   if (at < 0) return heldBy

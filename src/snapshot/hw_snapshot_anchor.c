@@ -104,6 +104,16 @@ static double global_penalty(const hw_snapshot_t* s, uint32_t name) {
              : 0;
 }
 
+/* One that has run or was cleared is in no list: it holds, but waits for
+ * nothing, and whoever has it is what matters. */
+static bool is_over(const hw_reverse_t* r, uint32_t timer) {
+  const hw_snapshot_t* s = r->s;
+  if (s->name[timer] != r->timeout) return false;
+  uint32_t next = hw_target_of(s, timer, HW_EDGE_PROPERTY, r->idle_next);
+  return next == HW_NONE ||
+         (s->name[next] != r->timeout && s->name[next] != r->timers_list);
+}
+
 /* The penalty of the edge from `from` as an anchor; negative if it is none. */
 static double penalty(const hw_reverse_t* r, uint32_t from, uint32_t edge,
                       hw_anchor_t* anchor) {
@@ -129,12 +139,17 @@ static double penalty(const hw_reverse_t* r, uint32_t from, uint32_t edge,
     *anchor = HW_ANCHOR_GLOBAL;
     if (hw_is_global(r, from)) return global_penalty(s, name);
     *anchor = HW_ANCHOR_TIMER;
-    if (name == r->on_timeout || name == r->on_immediate) return 1;
+    if (name == r->on_timeout || name == r->on_immediate)
+      return is_over(r, from) ? -1 : 1;
   }
   if (s->name[from] == r->timeout && hw_node_kind(s, from) == HW_NODE_OBJECT) {
     *anchor = HW_ANCHOR_TIMER;
+    if (is_over(r, from)) return -1;
     return kind == HW_EDGE_PROPERTY || kind == HW_EDGE_INTERNAL ? 1 : -1;
   }
+  *anchor = HW_ANCHOR_ROOT;
+  /* Such as the promises of Atomics.waitAsync(). */
+  if (from == r->main_context && kind == HW_EDGE_INTERNAL) return 14;
   if (hw_node_kind(s, from) != HW_NODE_SYNTHETIC) return -1;
   *anchor = HW_ANCHOR_STACK;
   if (hw_string_is(s, s->name[from], "(Stack roots)")) return 9;
@@ -217,6 +232,7 @@ static void look(hw_search_t* search, uint32_t start, best_t* best,
         continue;
       double own = penalty(r, from, r->edge[i], &anchor);
       if (search->own_only && !is_own(anchor, own)) own = -1;
+      if (search->only != HW_ANCHOR_NONE && anchor != search->only) own = -1;
       if (own >= 0) consider(own < WEAK ? best : weak, depth + own, i, anchor);
       if (!is_passed(r, from) || search->visited == s->nodes) continue;
       search->via[from] = i + 1;
@@ -228,6 +244,10 @@ static void look(hw_search_t* search, uint32_t start, best_t* best,
 
 static bool is_library(const hw_snapshot_t* s, uint32_t url) {
   return is_url_of_node(s, url) || has_part(s, url, "/node_modules/");
+}
+
+bool hw_url_is_own(const hw_snapshot_t* s, uint32_t url) {
+  return has_file(s, url) && !is_library(s, url);
 }
 
 /* The script of what an anchor's name stands in, or HW_NONE. */
@@ -327,6 +347,17 @@ static bool is_timer_of_node(const hw_reverse_t* r, uint32_t timer) {
   return is_url_of_node(s, url) && !has_part(s, url, "promises");
 }
 
+/* Is what listens at a step a function of Node.js's own? */
+static bool is_listener_of_node(const hw_reverse_t* r, const hw_holding_t* h,
+                                unsigned step) {
+  for (unsigned i = step + 1; i < h->length; i++)
+    if (hw_node_kind(r->s, h->from[i]) == HW_NODE_CLOSURE) {
+      uint32_t function = hw_unbound(r, h->from[i]);
+      return is_url_of_node(r->s, hw_closure_url(r, function));
+    }
+  return false;
+}
+
 /* From the first thing on the way that tells to the last, in the order in
  * which they say what it is. */
 static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
@@ -356,7 +387,7 @@ static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
       cause = HW_CAUSE_ASYNC_CONTEXT;
     } else if (kind == HW_EDGE_PROPERTY &&
                (name == r->on_timeout || name == r->on_immediate)) {
-      if (is_timer_of_node(r, h->from[i])) continue;
+      if (is_over(r, h->from[i]) || is_timer_of_node(r, h->from[i])) continue;
       own = 4;
       cause = HW_CAUSE_TIMER;
     } else if (kind == HW_EDGE_PROPERTY &&
@@ -371,9 +402,12 @@ static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
       own = 1;
       cause = HW_CAUSE_CLOSURE;
     }
-    /* A socket's listeners are what holds, not the timer that holds the socket;
-     * otherwise the first of the highest rank. */
-    bool nearer = own == 3 && rank == 4;
+    /* A socket's listeners are what holds, not the timer that holds the socket,
+     * nor Node's listeners to what it makes an emitter of; otherwise the first
+     * of the highest rank. */
+    bool nearer =
+        own == 3 &&
+        (rank == 4 || (rank == 3 && is_listener_of_node(r, h, h->special)));
     if (own <= rank && !nearer) continue;
     rank = own;
     h->kind = cause;

@@ -54,6 +54,7 @@ typedef struct {
   unsigned length;
   unsigned folded;   /* edges left out in the middle, after the first half */
   uint32_t special;  /* step of the way that decided the kind, or HW_NONE */
+  bool among;        /* the anchor is one of many of its object's properties */
   bool within;       /* to be told with the properties it is found by */
   hw_anchor_t owner; /* what of the program's own reaches a library's anchor */
   uint32_t owner_from;
@@ -67,8 +68,9 @@ typedef struct {
   uint32_t* via;   /* by node: the reverse entry it was reached by, + 1 */
   uint16_t* depth; /* by node */
   uint32_t visited;
-  bool own_only;  /* looking for the program's own variables */
-  uint32_t avoid; /* node not to go through, or HW_NONE */
+  bool own_only;    /* looking for the program's own variables */
+  uint32_t avoid;   /* node not to go through, or HW_NONE */
+  hw_anchor_t only; /* what to look for alone, or HW_ANCHOR_NONE */
 } hw_search_t;
 
 int hw_search_init(const hw_reverse_t* r, hw_search_t* search);
@@ -105,6 +107,9 @@ uint32_t hw_holding_variable(const hw_reverse_t* r, const hw_holding_t* h);
 /* Makes that step the anchor: what many nodes are held by through one and the
  * same variable is a collection, whatever it is that keeps the function. */
 void hw_holding_shorten(const hw_reverse_t* r, hw_holding_t* h, uint32_t step);
+
+/* Is it that of a file of the program's own, not Node.js's or a library's? */
+bool hw_url_is_own(const hw_snapshot_t* s, uint32_t url);
 
 /* Does a promise's reaction, or a suspended function, hold by this edge? */
 bool hw_step_waits(const hw_reverse_t* r, uint32_t from, uint32_t edge);

@@ -2,10 +2,33 @@
 
 #define SHARED 8 /* nodes that are asked what all have in common */
 
+/* What holds most by properties of one object that each have a name of their
+ * own, as global variables can. */
+static uint32_t agree_on_object(hw_search_t* search, const uint32_t* node,
+                                uint32_t count, hw_holding_t* best) {
+  uint32_t object[HW_HOLDERS_MAX];
+  uint32_t votes[HW_HOLDERS_MAX] = {0};
+  uint32_t which = 0;
+  hw_holding_t h;
+  for (uint32_t i = 0; i < count; i++) {
+    hw_search_run(search, node[i], &h);
+    bool named = h.anchor == HW_ANCHOR_GLOBAL || h.anchor == HW_ANCHOR_STATIC;
+    object[i] = named ? h.from[0] : HW_NONE;
+    votes[i] = 0;
+    uint32_t first = 0;
+    while (object[first] != object[i])
+      first++;
+    if (named && ++votes[first] > votes[which]) which = first;
+  }
+  hw_search_run(search, node[which], best);
+  best->among = votes[which] > 0;
+  return votes[which];
+}
+
 uint32_t hw_holders_agree(hw_search_t* search, const uint32_t* node,
                           uint32_t count, hw_holding_t* best) {
   uint64_t hash[HW_HOLDERS_MAX];
-  uint32_t votes[HW_HOLDERS_MAX];
+  uint32_t votes[HW_HOLDERS_MAX] = {0};
   uint32_t which = 0;
   hw_text_t phrase = {NULL, 0, 0, false};
   hw_holding_t h;
@@ -23,6 +46,10 @@ uint32_t hw_holders_agree(hw_search_t* search, const uint32_t* node,
     if (++votes[first] > votes[which]) which = first;
   }
   hw_text_close(&phrase);
+  if (votes[which] * 2 < count) {
+    uint32_t same = agree_on_object(search, node, count, best);
+    if (same * 2 >= count) return same;
+  }
   hw_search_run(search, node[which], best);
   return votes[which];
 }

@@ -39,16 +39,29 @@ static void add_article(const hw_snapshot_t* s, uint32_t string,
   hw_text_string(out, vowel ? "an " : "a ");
 }
 
-/* " (name.js)" or " (name.js:12)"; of a URL only what is after the last
- * slash. */
+/* Where the part of a URL begins that tells a reader enough: of a library all
+ * from its name on, of Node.js everything, else what is after the last slash.
+ */
+static uint32_t telling_part(const hw_snapshot_t* s, uint32_t url,
+                             const uint8_t* raw, uint32_t length) {
+  static const char libraries[] = "/node_modules/";
+  const uint32_t size = sizeof(libraries) - 1;
+  uint32_t start = length;
+  if (hw_string_starts(s, url, "node:")) return 0;
+  for (; start >= size; start--)
+    if (memcmp(raw + start - size, libraries, size) == 0) return start;
+  for (start = length; start > 0 && raw[start - 1] != '/';)
+    start--;
+  return start;
+}
+
+/* " (name.js)" or " (name.js:12)". */
 static void add_place(const hw_snapshot_t* s, uint32_t url, int line,
                       hw_text_t* out) {
   if (url == HW_NONE) return;
   uint32_t length;
   const uint8_t* raw = hw_string(s, url, &length);
-  uint32_t start = length;
-  while (start > 0 && raw[start - 1] != '/')
-    start--;
+  uint32_t start = telling_part(s, url, raw, length);
   if (start == length) return;
   hw_text_string(out, " (");
   hw_text_append(out, raw + start, length - start);
@@ -147,6 +160,14 @@ static void add_named(const hw_reverse_t* r, hw_anchor_t anchor, uint32_t from,
 
 static void add_anchor(const hw_reverse_t* r, const hw_holding_t* h,
                        hw_text_t* out) {
+  if (h->among) {
+    hw_text_string(out, "properties of ");
+    if (h->anchor == HW_ANCHOR_GLOBAL)
+      hw_text_string(out, "the global object");
+    else
+      add_closure(r, h->from[0], out);
+    return;
+  }
   add_named(r, h->anchor, h->length > 0 ? h->from[0] : h->holder,
             h->length > 0 ? h->edge[0] : 0, out);
 }
@@ -155,7 +176,10 @@ static void add_anchor(const hw_reverse_t* r, const hw_holding_t* h,
 static void add_reached(const hw_reverse_t* r, const hw_holding_t* h,
                         uint32_t node, hw_text_t* out) {
   if (h->anchor == HW_ANCHOR_NONE) return;
-  hw_text_string(out, h->holder == node ? " in " : " reached from ");
+  bool same = h->holder == node;
+  hw_text_string(out, !same                           ? " reached from "
+                      : h->anchor == HW_ANCHOR_HANDLE ? ", which is "
+                                                      : " in ");
   add_anchor(r, h, out);
 }
 
@@ -323,7 +347,7 @@ static void add_holding(const hw_reverse_t* r, const hw_holding_t* h,
         break;
       }
       add_anchor(r, h, out);
-      if (hw_node_kind(s, h->holder) == HW_NODE_OBJECT) {
+      if (!h->among && hw_node_kind(s, h->holder) == HW_NODE_OBJECT) {
         add_which(r, h->holder, out);
         if (h->within) add_within(r, h, 1, out);
       }

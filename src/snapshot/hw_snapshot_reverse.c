@@ -27,6 +27,7 @@ static const wanted_t wanted[] = {
     WANTED("Timeout", timeout),
     WANTED("Immediate", immediate),
     WANTED("TimersList", timers_list),
+    WANTED("_idleNext", idle_next),
     WANTED("_onTimeout", on_timeout),
     WANTED("_onImmediate", on_immediate),
     WANTED("_repeat", repeat),

@@ -14,6 +14,7 @@
 #include "snapshot/hw_snapshot_classes.h"
 
 #define FOLD_LEVELS 8
+#define PASSING 63 /* beyond the labels of edges */
 
 static uint64_t mix(uint64_t hash, uint64_t value) {
   hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
@@ -164,6 +165,19 @@ static int grow(hw_trie_t* t) {
   return 0;
 }
 
+/* The place with a label below a parent, or HW_NONE; `slot` is where it is, or
+ * where it would be. */
+static uint32_t known_place(const hw_trie_t* t, uint32_t parent, uint64_t label,
+                            uint32_t* slot) {
+  uint32_t at = (uint32_t)mix(label, parent) & t->mask;
+  for (; t->slot[at] != 0; at = (at + 1) & t->mask) {
+    const hw_place_t* p = &t->place[t->slot[at] - 1];
+    if (p->label == label && p->parent == parent) return t->slot[at] - 1;
+  }
+  *slot = at;
+  return HW_NONE;
+}
+
 /* The place with a label below a parent, new or not; HW_NONE without
  * memory. */
 static uint32_t find_place(hw_trie_t* t, uint32_t parent, uint64_t label,
@@ -177,11 +191,9 @@ static uint32_t find_place(hw_trie_t* t, uint32_t parent, uint64_t label,
     above = p->parent;
   }
   if (t->count == t->capacity && grow(t) != 0) return HW_NONE;
-  uint32_t at = (uint32_t)mix(label, parent) & t->mask;
-  for (; t->slot[at] != 0; at = (at + 1) & t->mask) {
-    const hw_place_t* p = &t->place[t->slot[at] - 1];
-    if (p->label == label && p->parent == parent) return t->slot[at] - 1;
-  }
+  uint32_t at;
+  uint32_t known = known_place(t, parent, label, &at);
+  if (known != HW_NONE) return known;
   hw_place_t* made = &t->place[t->count];
   memset(made, 0, sizeof(*made));
   made->label = label;
@@ -193,16 +205,41 @@ static uint32_t find_place(hw_trie_t* t, uint32_t parent, uint64_t label,
   return t->count++;
 }
 
-static int put(adder_t* a, uint32_t node, bool dictionary) {
+/* How the names of an object's properties count. */
+typedef enum { NAMED, DICTIONARY, GLOBALS } names_t;
+
+/* Of a global variable. What the older snapshot has is by its name, and by its
+ * class beside it; what it has not is by its class alone. */
+static uint32_t global_place(adder_t* a, uint32_t node, uint32_t parent,
+                             uint64_t label) {
+  hw_trie_t* t = a->trie;
+  unsigned kind = hw_node_kind(a->names->s, node);
+  uint64_t of_class = mix(class_label(a, node), PASSING);
+  uint32_t slot;
+  if (a->which == 1 && known_place(t, parent, label, &slot) == HW_NONE)
+    return find_place(t, parent, of_class, kind, false);
+  uint32_t passing = find_place(t, parent, of_class, kind, false);
+  if (passing == HW_NONE) return HW_NONE;
+  uint32_t place = find_place(t, parent, label, kind, false);
+  if (place != HW_NONE && place > passing) t->place[place].passing = passing;
+  return place;
+}
+
+static int put(adder_t* a, uint32_t node, names_t how) {
   const hw_snapshot_t* s = a->names->s;
   uint32_t above = s->dominator[node];
   bool root = node == s->root;
-  uint64_t label =
-      root ? 0
-           : mix(class_label(a, node), edge_label(a, above, node, dictionary));
-  uint32_t place =
-      find_place(a->trie, root ? HW_NONE : a->place[above], label,
-                 hw_node_kind(s, node), !root && a->best[node] == HW_NONE);
+  uint64_t label = root ? 0
+                        : mix(class_label(a, node),
+                              edge_label(a, above, node, how == DICTIONARY));
+  bool loose = !root && a->best[node] == HW_NONE;
+  uint32_t place;
+  if (how == GLOBALS && !loose &&
+      hw_edge_kind(s->edge[a->best[node]]) == HW_EDGE_PROPERTY)
+    place = global_place(a, node, a->place[above], label);
+  else
+    place = find_place(a->trie, root ? HW_NONE : a->place[above], label,
+                       hw_node_kind(s, node), loose);
   if (place == HW_NONE) return HW_ENOMEM;
   hw_place_t* p = &a->trie->place[place];
   a->place[node] = place;
@@ -216,14 +253,16 @@ static int put(adder_t* a, uint32_t node, bool dictionary) {
 static int walk(adder_t* a, const uint32_t* first, const uint32_t* next) {
   const hw_snapshot_t* s = a->names->s;
   uint32_t at = s->root;
-  int status = put(a, at, false);
+  int status = put(a, at, NAMED);
   bool down = true;
   while (status == 0) {
     if (down && first[at] != HW_NONE) {
       /* All children at once, so that a dictionary is looked at but once. */
-      bool dictionary = hw_is_dictionary(a->names, at);
+      names_t how = hw_is_global(a->names, at)       ? GLOBALS
+                    : hw_is_dictionary(a->names, at) ? DICTIONARY
+                                                     : NAMED;
       for (uint32_t c = first[at]; c != HW_NONE && status == 0; c = next[c])
-        status = put(a, c, dictionary);
+        status = put(a, c, how);
       at = first[at];
       continue;
     }
@@ -261,6 +300,12 @@ int hw_trie_add(hw_trie_t* trie, const hw_reverse_t* names, unsigned which,
 }
 
 void hw_trie_sum(hw_trie_t* t) {
+  for (uint32_t i = 1; i < t->count; i++) {
+    hw_place_t* p = &t->place[i];
+    if (p->passing == 0 || p->count[1] > 0) continue;
+    p->parent = p->passing;
+    t->place[p->passing].count[0] += p->count[0];
+  }
   for (uint32_t i = 0; i < t->count; i++)
     for (unsigned k = 0; k < 2; k++)
       t->place[i].bytes[k] = t->place[i].own[k];

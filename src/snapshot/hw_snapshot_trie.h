@@ -15,6 +15,9 @@
  * Lists are folded: a node joins the nearest of eight places above it that has
  * its label below the same label. A linked list, or a chain of closures, is one
  * place with a count that grows, not a branch that gets deeper.
+ *
+ * Global variables that only one of the two has are passing ones: those of one
+ * class are one place, as a dictionary's are.
  */
 typedef struct {
   uint64_t label;
@@ -23,6 +26,7 @@ typedef struct {
   uint32_t example;  /* a node of the newer snapshot, HW_NONE if it has none */
   uint8_t kind;      /* hw_node_type_t of the first node */
   bool loose;        /* no edge leads here from the dominator itself */
+  uint32_t passing;  /* a global variable's: its class's place, below; or 0 */
   uint64_t own[2];   /* shallow sizes */
   uint64_t bytes[2]; /* with all places below */
 } hw_place_t;

@@ -137,9 +137,12 @@ static uint32_t named_owner(const why_t* w, uint32_t node) {
 }
 
 static bool is_generic(const why_t* w, uint32_t node) {
-  static const char* const names[] = {
-      "Object",  "Array", "Listener", "system / Context", "Timeout",
-      "Promise", "Map",   "Set",      "Immediate",        "AsyncContextFrame"};
+  static const char* const names[] = {"Object",     "Array",
+                                      "Listener",   "system / Context",
+                                      "Timeout",    "Promise",
+                                      "Map",        "Set",
+                                      "Immediate",  "AsyncContextFrame",
+                                      "MessagePort"};
   const hw_snapshot_t* s = w->newer.graph;
   unsigned kind = hw_node_kind(s, node);
   if (kind != HW_NODE_OBJECT && kind != HW_NODE_NATIVE) return true;
@@ -264,8 +267,37 @@ static uint32_t suspended_function(const why_t* w, uint32_t place) {
   return most * 2 > count ? best : HW_NONE;
 }
 
+static int64_t added_to(const hw_place_t* p) {
+  return (int64_t)p->count[1] - (int64_t)p->count[0];
+}
+
+/* The function of the program's own that most of what waits at the point has
+ * suspended calls of: that Node.js or a library waits for it says less. */
+static uint32_t waiting_function(const why_t* w) {
+  const hw_trie_t* t = &w->trie;
+  uint32_t best = HW_NONE;
+  int64_t most = added_to(&t->place[w->point]) / 2;
+  uint8_t* below = calloc((size_t)t->count + 1, 1);
+  if (below == NULL) return HW_NONE;
+  below[w->point] = 1;
+  for (uint32_t i = w->point; i < t->count; i++) {
+    const hw_place_t* p = &t->place[i];
+    if (i > w->point) below[i] = below[p->parent];
+    if (!below[i] || p->example == HW_NONE || added_to(p) <= most) continue;
+    uint32_t closure = suspended_function(w, i);
+    if (closure == HW_NONE ||
+        !hw_url_is_own(w->newer.graph, hw_closure_url(&w->reverse, closure)))
+      continue;
+    most = added_to(p);
+    best = closure;
+  }
+  free(below);
+  return best;
+}
+
 static void add_suspended(const why_t* w, uint32_t place, hw_text_t* out) {
-  uint32_t closure = suspended_function(w, place);
+  uint32_t closure = is_waiting(w) ? waiting_function(w) : HW_NONE;
+  if (closure == HW_NONE) closure = suspended_function(w, place);
   if (closure == HW_NONE) return;
   hw_text_string(out, ",\"suspended\":");
   hw_closure_json(&w->reverse, closure, out);
@@ -285,6 +317,13 @@ static uint32_t largest_below(const why_t* w, uint32_t place) {
   return best;
 }
 
+/* How many of the nodes are held as most are; 0 if there are none. */
+static uint32_t agree(why_t* w, const uint32_t* node, uint32_t count,
+                      hw_holding_t* h) {
+  h->anchor = HW_ANCHOR_NONE;
+  return count > 0 ? hw_holders_agree(&w->search, node, count, h) : 0;
+}
+
 static void add_point(why_t* w, hw_text_t* out) {
   const hw_place_t* p = &w->trie.place[w->point];
   uint32_t node[HW_HOLDERS_MAX];
@@ -296,8 +335,15 @@ static void add_point(why_t* w, hw_text_t* out) {
   uint32_t samples = 1;
   node[0] = named_owner(w, p->example);
   if (!w->single) samples = newest(w, asked, node);
-  uint32_t votes =
-      samples > 0 ? hw_holders_agree(&w->search, node, samples, &h) : 0;
+  uint32_t votes = agree(w, node, samples, &h);
+  if (!w->single && h.anchor == HW_ANCHOR_HANDLE && asked == w->point) {
+    /* What an open handle does for the program is told by what it holds. */
+    asked = payload != w->point ? payload : largest_below(w, w->point);
+    samples = newest(w, asked, node);
+    w->search.only = HW_ANCHOR_HANDLE;
+    votes = agree(w, node, samples, &h);
+    w->search.only = HW_ANCHOR_NONE;
+  }
   bool known = votes * 2 >= samples && votes > 0 && h.anchor != HW_ANCHOR_NONE;
   if (known && !w->single) {
     hw_holders_collection(&w->search, node, samples, &h);
@@ -305,6 +351,10 @@ static void add_point(why_t* w, hw_text_t* out) {
   }
   known = known && hw_holding_tells(&w->reverse, &h);
   if (known) hw_search_owner(&w->search, &h);
+  hw_holding_t map;
+  bool weak = known && hw_holders_weak_map(&w->search, &h, &map);
+  /* If the keys were what leaks, the point would be theirs. */
+  bool by_map = weak && asked == w->point;
   uint32_t contexts = contexts_below(w);
   hw_text_format(out,
                  ",\"count\":[%" PRIu32 ",%" PRIu32 "],\"retained\":[%" PRIu64
@@ -317,7 +367,9 @@ static void add_point(why_t* w, hw_text_t* out) {
   add_class(w, payload, out);
   add_suspended(w, payload, out);
   if (contexts > 0) hw_text_format(out, ",\"contexts\":%" PRIu32, contexts);
-  hw_cause_kind_t kind = contexts > 0 ? HW_CAUSE_CONTEXT : h.kind;
+  hw_cause_kind_t kind = contexts > 0 ? HW_CAUSE_CONTEXT
+                         : by_map     ? map.kind
+                                      : h.kind;
   hw_text_format(
       out, ",\"samples\":%" PRIu32 ",\"agree\":%" PRIu32 ",\"kind\":\"%s\"",
       samples, votes, hw_cause_kind_name(known ? kind : HW_CAUSE_UNKNOWN));
@@ -327,18 +379,22 @@ static void add_point(why_t* w, hw_text_t* out) {
   hw_holding_phrase(&w->reverse, &h, out);
   hw_text_string(out, "\",\"anchor\":");
   hw_holding_anchor(&w->reverse, &h, out);
+  if (h.among) hw_text_string(out, ",\"among\":true");
   if (h.owner != HW_ANCHOR_NONE) {
     hw_text_string(out, ",\"owner\":");
     hw_holding_owner(&w->reverse, &h, out);
   }
-  hw_holding_t second;
-  if (hw_holders_weak_map(&w->search, &h, &second)) {
-    hw_text_string(out, ",\"weakMap\":{\"heldBy\":\"");
-    hw_holding_phrase(&w->reverse, &second, out);
+  if (weak) {
+    hw_text_string(out, ",\"weakMap\":{");
+    if (by_map)
+      hw_text_format(out, "\"kind\":\"%s\",", hw_cause_kind_name(map.kind));
+    hw_text_string(out, "\"heldBy\":\"");
+    hw_holding_phrase(&w->reverse, &map, out);
     hw_text_string(out, "\",\"anchor\":");
-    hw_holding_anchor(&w->reverse, &second, out);
+    hw_holding_anchor(&w->reverse, &map, out);
     hw_text_string(out, "}");
   }
+  hw_holding_t second;
   if (!w->single && hw_holders_second(&w->search, node, samples, &h, &second)) {
     hw_text_format(out, ",\"also\":{\"kind\":\"%s\",\"heldBy\":\"",
                    hw_cause_kind_name(second.kind));

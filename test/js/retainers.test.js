@@ -104,12 +104,53 @@ describe('why names what grows and what holds it', () => {
     assert.equal((await ask('why', ['module', 'module'].map((cause, i) => path.join(directory, `${cause}-${'ab'[i]}.heapsnapshot`)))).also, undefined)
   })
 
-  it('the WeakMap through which a key holds it', async () => {
+  it('the WeakMap that has them for a key', async () => {
     const older = await snapshotOf('weak')
     const why = await explain([older, older.replace('-a.', '-b.')])
     assert.match(why.heldBy, /^module variable `shutdown` /)
     assert.equal(why.weakMap.anchor.name, 'byServer')
-    assert.match(why.description, /^3,000 more `Session` objects .* held by module variable `shutdown` .*, through the WeakMap in module variable `byServer` \(\S+:\d+\)$/)
+    assert.equal(why.weakMap.kind, 'module')
+    assert.equal(why.kind, 'module')
+    assert.match(why.description, /^3,000 more `Session` objects .* held by the WeakMap in module variable `byServer` \(\S+:\d+\), for keys that are held by module variable `shutdown` \(\S+:\d+\), which is an/)
+  })
+
+  it('what holds the keys, if it is they that leak', async () => {
+    const older = await snapshotOf('keys')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'global')
+    assert.equal(why.weakMap, undefined)
+    assert.match(why.description, /^3,000 more `Object` objects with `Session` .* held by global variable `visitors`, which is an `Array`$/)
+  })
+
+  it('many properties of the global object, each with a name of its own', async () => {
+    const older = await snapshotOf('names')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'global')
+    assert.equal(why.heldBy, 'properties of the global object')
+    assert.match(why.description, /^3,000 more `Session` objects .* held by properties of the global object, such as `reply_\w+`$/)
+  })
+
+  it('not a timer that is over', async () => {
+    const older = await snapshotOf('fired')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'global')
+    assert.match(why.heldBy, /^global variable `noted`, which is a `Map`$/)
+    assert.equal(why.also, undefined)
+  })
+
+  it('who waits for a timer of node:timers/promises', async () => {
+    const older = await snapshotOf('turns')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'timer')
+    assert.equal(why.suspended.name, 'autosave')
+    assert.match(why.description, /^3,000 more `Timeout` objects with suspended calls of `autosave` \(causes\.js:\d+\) .* held by setInterval with the callback .* \(node:timers\/promises:\d+\)$/)
+  })
+
+  it('the listeners of an open channel', async () => {
+    const older = await snapshotOf('ports')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'listener')
+    assert.match(why.description, /^\d+ more `MessagePort` objects with `Session` .* held by listeners of event `message` on the `BroadcastChannel` reached from an open handle$/)
   })
 
   it('and says that it does not know, of what Node.js alone holds', async () => {
