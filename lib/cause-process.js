@@ -21,7 +21,7 @@ async function work () {
   const { ask } = require('./snapshot')
   const { explain } = require('./why')
   const files = Array.from({ length: Number(process.argv[3]) }, (_, i) => `/proc/self/fd/${3 + i}`)
-  const { leaks, growth, heldBy, among, item, itemType, agree, samples, anchor, owner, weakMap, also, steps, ...found } = await explain(files)
+  const { leaks, growth, heldBy, example, item, itemType, agree, samples, anchor, owner, weakMap, also, steps, ...found } = await explain(files)
   const { classes } = await ask('diff', files.slice(-3))
   return {
     kind: 'unknown',

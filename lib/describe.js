@@ -102,18 +102,18 @@ const NOUNS = { closure: 'closures', string: 'strings', 'concatenated string': '
  * (lib/bus.js:12)".
  */
 function causeText (why) {
-  const { leaks, growth, retained, single, item, heldBy, also } = why
+  const { leaks, growth, retained, single, item, heldBy, perhaps, also } = why
   if (!leaks) return `nothing that a count explains grew between the snapshots: ${bytes(growth)} in all`
   const size = bytes(retained[1] - retained[0])
   const what = single
     ? `a \`${shortened(item, 60) || '(anonymous)'}\` that has grown by ${size} is`
     : `${itemsText(why)} (${size}) are`
-  if (heldBy === undefined) return `${what} held by something that cannot be told`
+  if (heldBy === undefined) return `${what} held by something that cannot be told${perhaps ? `, perhaps ${shortened(perhaps.heldBy, 300)}` : ''}`
   return `${what} held by ${holderText(why)}${also ? `, and by ${shortened(also.heldBy, 300)}` : ''}`
 }
 
-function holderText ({ heldBy, among, anchor, weakMap }) {
-  const holder = shortened(heldBy, 300) + (among ? `, such as \`${shortened(anchor.name, 60)}\`` : '')
+function holderText ({ heldBy, example, weakMap }) {
+  const holder = shortened(heldBy, 300) + (example === undefined ? '' : `, such as \`${shortened(example, 60)}\``)
   if (!weakMap) return holder
   const map = `the WeakMap in ${shortened(weakMap.heldBy, 300)}`
   return weakMap.kind ? `${map}, for keys that are held by ${holder}` : `${holder}, through ${map}`

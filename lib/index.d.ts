@@ -216,7 +216,7 @@ export interface WatchOptions {
 export interface CauseOptions {
   /**
    * Whether a third snapshot must confirm what two say. If it does not, a fourth
-   * is taken, and what is not confirmed by that either is `unknown`. Default
+   * is taken, whose step must be as one of the others, or it is `unknown`. Default
    * `true`. If the leak is over before it, or it cannot be taken, or the limit
    * will be reached too soon, two do.
    */
@@ -285,6 +285,8 @@ export interface Cause {
   weakMap?: string
   /** What else holds all of it: the description names both. */
   also?: { kind: CauseKind, heldBy: string }
+  /** Of kind `unknown`: what holds it, if that names nothing of the program's own. */
+  perhaps?: { kind: CauseKind, heldBy: string }
   /** What grows, or what of the program's own it holds; "" if that is not known. */
   class: string
   /** How many more there were in the last snapshot than in the first. */

@@ -55,7 +55,7 @@ function isSameHolder (first, second) {
 // One that leaks in the first step only has grown once, as caches do.
 function disagreement (first, second) {
   if (!second.leaks) return second
-  const { kind, heldBy, weakMap, also, anchor, owner, path, ...rest } = second
+  const { kind, heldBy, perhaps, example, weakMap, also, anchor, owner, path, ...rest } = second
   return {
     ...rest,
     kind: 'unknown',

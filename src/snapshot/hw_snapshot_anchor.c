@@ -60,14 +60,10 @@ static bool has_file(const hw_snapshot_t* s, uint32_t url) {
   return length > 0;
 }
 
-static bool is_url_of_node(const hw_snapshot_t* s, uint32_t url) {
-  return url != HW_NONE && hw_string_starts(s, url, "node:");
-}
-
 /* What a file costs: Node's own, a library's, none known. */
 static double file_penalty(const hw_snapshot_t* s, uint32_t url) {
   if (!has_file(s, url)) return 6;
-  if (is_url_of_node(s, url)) return 6;
+  if (hw_url_is_of_node(s, url)) return 6;
   return has_part(s, url, "/node_modules/") ? 0.5 : 0;
 }
 
@@ -85,7 +81,7 @@ static double context_penalty(const hw_reverse_t* r, uint32_t context,
   return file_penalty(r->s, url) + (module ? 0 : 8);
 }
 
-/* What a function has by itself, that names nothing. */
+/* What a function or an object has by itself, that names nothing. */
 static bool is_own_property(const hw_snapshot_t* s, uint32_t name) {
   return name == s->known.proto || hw_string_is(s, name, "prototype") ||
          hw_string_is(s, name, "constructor");
@@ -243,50 +239,32 @@ static void look(hw_search_t* search, uint32_t start, best_t* best,
 }
 
 static bool is_library(const hw_snapshot_t* s, uint32_t url) {
-  return is_url_of_node(s, url) || has_part(s, url, "/node_modules/");
+  return hw_url_is_of_node(s, url) || has_part(s, url, "/node_modules/");
 }
 
 bool hw_url_is_own(const hw_snapshot_t* s, uint32_t url) {
   return has_file(s, url) && !is_library(s, url);
 }
 
-/* The script of what an anchor's name stands in, or HW_NONE. */
-static uint32_t anchor_url(const hw_reverse_t* r, hw_anchor_t anchor,
-                           uint32_t from) {
+uint32_t hw_anchor_url(const hw_reverse_t* r, hw_anchor_t anchor,
+                       uint32_t from) {
   if (anchor == HW_ANCHOR_MODULE || anchor == HW_ANCHOR_FUNCTION)
     return hw_variable_url(r, from);
   return anchor == HW_ANCHOR_STATIC ? hw_closure_url(r, from) : HW_NONE;
-}
-
-/* A variable of a module that is Node.js's own: nobody's but Node's. */
-static bool is_of_node(const hw_reverse_t* r, const hw_holding_t* h) {
-  uint32_t url = h->anchor == HW_ANCHOR_MODULE && h->length > 0
-                     ? anchor_url(r, h->anchor, h->from[0])
-                     : HW_NONE;
-  return is_url_of_node(r->s, url);
-}
-
-bool hw_holding_tells(const hw_reverse_t* r, const hw_holding_t* h) {
-  switch (h->kind) {
-    case HW_CAUSE_UNKNOWN:
-    case HW_CAUSE_MODULE:
-    case HW_CAUSE_COLLECTION:
-    case HW_CAUSE_CLOSURE:
-      return h->anchor != HW_ANCHOR_NONE && !is_of_node(r, h);
-    default:
-      return h->anchor != HW_ANCHOR_NONE;
-  }
 }
 
 void hw_search_owner(hw_search_t* search, hw_holding_t* h) {
   const hw_reverse_t* r = search->r;
   best_t best = {0, 0, HW_ANCHOR_NONE};
   best_t weak = best;
-  if (h->length == 0 || is_of_node(r, h) ||
-      !is_library(r->s, anchor_url(r, h->anchor, h->from[0])))
-    return;
+  uint32_t from = h->length > 0 ? h->from[0] : HW_NONE;
+  if (from == HW_NONE || hw_holding_is_of_node(r, h)) return;
+  uint32_t url = h->anchor == HW_ANCHOR_TIMER
+                     ? hw_holding_timer_url(r, h)
+                     : hw_anchor_url(r, h->anchor, from);
+  if (!is_library(r->s, url)) return;
   search->own_only = true;
-  look(search, h->from[0], &best, &weak);
+  look(search, from, &best, &weak);
   search->own_only = false;
   if (best.anchor != HW_ANCHOR_NONE) {
     h->owner = best.anchor;
@@ -300,7 +278,7 @@ uint32_t hw_holding_variable(const hw_reverse_t* r, const hw_holding_t* h) {
   for (uint32_t i = h->length; i-- > 1;)
     if (i + 1 < h->length && hw_is_context(r, h->from[i]) &&
         hw_edge_kind(r->s->edge[h->edge[i]]) == HW_EDGE_CONTEXT &&
-        !is_url_of_node(r->s, hw_context_url(r, h->from[i])))
+        !hw_url_is_of_node(r->s, hw_context_url(r, h->from[i])))
       return i;
   return HW_NONE;
 }
@@ -337,14 +315,23 @@ bool hw_step_waits(const hw_reverse_t* r, uint32_t from, uint32_t edge) {
           hw_name_of(r->s, from, edge) == r->registers);
 }
 
+static uint32_t timer_url(const hw_reverse_t* r, uint32_t timer) {
+  uint32_t call = hw_target_of(r->s, timer, HW_EDGE_PROPERTY, r->on_timeout);
+  if (call == HW_NONE || hw_node_kind(r->s, call) != HW_NODE_CLOSURE)
+    return HW_NONE;
+  return hw_closure_url(r, hw_unbound(r, call));
+}
+
 /* Does Node.js itself wait here, as for a socket that is idle? Not where it
  * does so for the program, by a promise. */
 static bool is_timer_of_node(const hw_reverse_t* r, uint32_t timer) {
-  const hw_snapshot_t* s = r->s;
-  uint32_t call = hw_target_of(s, timer, HW_EDGE_PROPERTY, r->on_timeout);
-  if (call == HW_NONE || hw_node_kind(s, call) != HW_NODE_CLOSURE) return false;
-  uint32_t url = hw_closure_url(r, hw_unbound(r, call));
-  return is_url_of_node(s, url) && !has_part(s, url, "promises");
+  uint32_t url = timer_url(r, timer);
+  return hw_url_is_of_node(r->s, url) && !has_part(r->s, url, "promises");
+}
+
+uint32_t hw_holding_timer_url(const hw_reverse_t* r, const hw_holding_t* h) {
+  if (h->kind != HW_CAUSE_TIMER || h->length == 0) return HW_NONE;
+  return timer_url(r, h->from[h->special != HW_NONE ? h->special : 0]);
 }
 
 /* Is what listens at a step a function of Node.js's own? */
@@ -353,7 +340,7 @@ static bool is_listener_of_node(const hw_reverse_t* r, const hw_holding_t* h,
   for (unsigned i = step + 1; i < h->length; i++)
     if (hw_node_kind(r->s, h->from[i]) == HW_NODE_CLOSURE) {
       uint32_t function = hw_unbound(r, h->from[i]);
-      return is_url_of_node(r->s, hw_closure_url(r, function));
+      return hw_url_is_of_node(r->s, hw_closure_url(r, function));
     }
   return false;
 }
@@ -415,29 +402,37 @@ static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
   }
 }
 
-static const hw_kept_t kept_by_node[] = {
-    /* While they have listeners, or else those would not be called. */
-    {"gcPersistentSignals", HW_CAUSE_LISTENER,
-     "listeners of event `abort` on signals of `AbortSignal.any()` or "
-     "`AbortSignal.timeout()`"},
-    {"markEntryBuffer", HW_CAUSE_GLOBAL,
-     "global variable `performance`, which keeps what `performance.mark()` "
-     "makes until `performance.clearMarks()`"},
-    {"measureEntryBuffer", HW_CAUSE_GLOBAL,
-     "global variable `performance`, which keeps what `performance.measure()` "
-     "makes until `performance.clearMeasures()`"},
-    {"resourceTimingBuffer", HW_CAUSE_GLOBAL,
-     "global variable `performance`, which keeps the timing of what is fetched "
-     "until `performance.clearResourceTimings()`"},
-};
+#define FORWARD_MAX 400 /* nodes */
 
-const hw_kept_t* hw_holding_kept(const hw_reverse_t* r, const hw_holding_t* h) {
-  if (!is_of_node(r, h) || h->special != HW_NONE) return NULL;
-  uint32_t name = hw_variable_name(r, h->from[0], h->edge[0]);
-  for (unsigned i = 0; i < sizeof(kept_by_node) / sizeof(kept_by_node[0]); i++)
-    if (hw_string_is(r->s, name, kept_by_node[i].variable))
-      return &kept_by_node[i];
-  return NULL;
+uint32_t hw_search_forward(hw_search_t* search, uint32_t node) {
+  const hw_reverse_t* r = search->r;
+  const hw_snapshot_t* s = r->s;
+  uint32_t found = HW_NONE;
+  search->queue[search->visited++] = node;
+  search->via[node] = HW_NONE;
+  for (uint32_t i = 0; i < search->visited && found == HW_NONE; i++) {
+    uint32_t at = search->queue[i];
+    for (uint32_t e = s->first_edge[at]; e < s->first_edge[at + 1]; e++) {
+      uint32_t to = hw_edge_target(s->edge[e]);
+      if (hw_edge_kind(s->edge[e]) == HW_EDGE_PROPERTY &&
+          is_own_property(s, hw_name_of(s, at, e)))
+        continue;
+      if (search->via[to] != 0 || search->visited == FORWARD_MAX ||
+          search->visited == s->nodes || !hw_edge_retains(s, at, e) ||
+          is_list_of_timers(r, at, to) || !is_passed(r, to) ||
+          to == r->main_context || hw_is_global(r, to))
+        continue;
+      search->via[to] = 1;
+      search->queue[search->visited++] = to;
+      if (hw_node_kind(s, to) == HW_NODE_CLOSURE &&
+          hw_url_is_own(s, hw_closure_url(r, to))) {
+        found = to;
+        break;
+      }
+    }
+  }
+  forget(search);
+  return found;
 }
 
 void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* h) {
@@ -447,6 +442,7 @@ void hw_search_run(hw_search_t* search, uint32_t node, hw_holding_t* h) {
   memset(h, 0, sizeof(*h));
   h->holder = node;
   h->special = HW_NONE;
+  h->leads_to = HW_NONE;
   look(search, node, &best, &weak);
   if (best.anchor == HW_ANCHOR_NONE) best = weak;
   if (best.anchor != HW_ANCHOR_NONE) {

@@ -52,9 +52,10 @@ typedef struct {
   uint32_t from[HW_PATH_MAX]; /* the way, from the anchor to the node */
   uint32_t edge[HW_PATH_MAX];
   unsigned length;
-  unsigned folded;   /* edges left out in the middle, after the first half */
-  uint32_t special;  /* step of the way that decided the kind, or HW_NONE */
-  bool among;        /* the anchor is one of many of its object's properties */
+  unsigned folded;  /* edges left out in the middle, after the first half */
+  uint32_t special; /* step of the way that decided the kind, or HW_NONE */
+  bool among;       /* one of many: each has a property, or event, of its own */
+  uint32_t leads_to; /* closure of the program's own, or HW_NONE */
   bool within;       /* to be told with the properties it is found by */
   hw_anchor_t owner; /* what of the program's own reaches a library's anchor */
   uint32_t owner_from;
@@ -96,8 +97,9 @@ const hw_kept_t* hw_holding_kept(const hw_reverse_t* r, const hw_holding_t* h);
 bool hw_search_second(hw_search_t* search, uint32_t node,
                       const hw_holding_t* first, hw_holding_t* second);
 
-/* Does it name something of the program's own? What only Node.js's own
- * variables hold is not told by them. */
+/* Does it name something of the program's own? Node.js's own variables and
+ * callbacks, and V8, tell nobody what to do. Once the owner has been looked
+ * for. */
 bool hw_holding_tells(const hw_reverse_t* r, const hw_holding_t* h);
 
 /* The step nearest to the node at which a variable of a function holds
@@ -110,6 +112,28 @@ void hw_holding_shorten(const hw_reverse_t* r, hw_holding_t* h, uint32_t step);
 
 /* Is it that of a file of the program's own, not Node.js's or a library's? */
 bool hw_url_is_own(const hw_snapshot_t* s, uint32_t url);
+static inline bool hw_url_is_of_node(const hw_snapshot_t* s, uint32_t url) {
+  return url != HW_NONE && hw_string_starts(s, url, "node:");
+}
+
+/* The script of what an anchor's name stands in, or HW_NONE. */
+uint32_t hw_anchor_url(const hw_reverse_t* r, hw_anchor_t anchor,
+                       uint32_t from);
+
+/* The script of the callback of the timer that holds it; HW_NONE if none does.
+ */
+uint32_t hw_holding_timer_url(const hw_reverse_t* r, const hw_holding_t* h);
+
+/* The nearest function of the program's own that `node` leads to, or HW_NONE:
+ * what a library will call in the end. */
+uint32_t hw_search_forward(hw_search_t* search, uint32_t node);
+
+/* If it is one of many, the string index of what it is under: of a property, or
+ * an event; else HW_NONE. */
+uint32_t hw_holding_example(const hw_reverse_t* r, const hw_holding_t* h);
+
+/* Is it a variable of a module that is Node.js's own: nobody's but Node's? */
+bool hw_holding_is_of_node(const hw_reverse_t* r, const hw_holding_t* h);
 
 /* Does a promise's reaction, or a suspended function, hold by this edge? */
 bool hw_step_waits(const hw_reverse_t* r, uint32_t from, uint32_t edge);
@@ -117,6 +141,11 @@ bool hw_step_waits(const hw_reverse_t* r, uint32_t from, uint32_t edge);
 /* Of an anchor within a library, finds the module's variable or global of the
  * program's own that leads to it, if there is one near. */
 void hw_search_owner(hw_search_t* search, hw_holding_t* h);
+
+/* Of a symbol, "<symbol name>" in the file, its name; false of anything else.
+ */
+bool hw_symbol_name(const hw_snapshot_t* s, uint32_t string,
+                    const uint8_t** name, uint32_t* length);
 
 /* Appends what holds it, as a phrase that goes after "held by", escaped as
  * within JSON's quotes. */

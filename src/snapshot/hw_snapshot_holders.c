@@ -2,8 +2,17 @@
 
 #define SHARED 8 /* nodes that are asked what all have in common */
 
-/* What holds most by properties of one object that each have a name of their
- * own, as global variables can. */
+/* The object by which it is held under a name: of a property, as global
+ * variables are, or of an event. HW_NONE if by another. */
+static uint32_t named_object(const hw_holding_t* h) {
+  if (h->kind == HW_CAUSE_LISTENER && h->special != HW_NONE)
+    return h->from[h->special];
+  return h->anchor == HW_ANCHOR_GLOBAL || h->anchor == HW_ANCHOR_STATIC
+             ? h->from[0]
+             : HW_NONE;
+}
+
+/* What holds most under names of their own. */
 static uint32_t agree_on_object(hw_search_t* search, const uint32_t* node,
                                 uint32_t count, hw_holding_t* best) {
   uint32_t object[HW_HOLDERS_MAX];
@@ -12,13 +21,11 @@ static uint32_t agree_on_object(hw_search_t* search, const uint32_t* node,
   hw_holding_t h;
   for (uint32_t i = 0; i < count; i++) {
     hw_search_run(search, node[i], &h);
-    bool named = h.anchor == HW_ANCHOR_GLOBAL || h.anchor == HW_ANCHOR_STATIC;
-    object[i] = named ? h.from[0] : HW_NONE;
-    votes[i] = 0;
+    object[i] = named_object(&h);
     uint32_t first = 0;
     while (object[first] != object[i])
       first++;
-    if (named && ++votes[first] > votes[which]) which = first;
+    if (object[i] != HW_NONE && ++votes[first] > votes[which]) which = first;
   }
   hw_search_run(search, node[which], best);
   best->among = votes[which] > 0;
@@ -98,6 +105,25 @@ void hw_holders_waiting(hw_search_t* search, const uint32_t* node,
     h->special = i;
     return;
   }
+}
+
+void hw_holders_leads_to(hw_search_t* search, const uint32_t* node,
+                         uint32_t count, hw_holding_t* h) {
+  const hw_snapshot_t* s = search->r->s;
+  uint32_t asked = count < SHARED ? count : SHARED;
+  hw_holding_t other;
+  for (uint32_t i = 0; i < asked; i++) {
+    hw_search_run(search, node[(uint64_t)i * count / asked], &other);
+    if (other.kind != HW_CAUSE_TIMER || other.length == 0) return;
+    uint32_t closure = hw_search_forward(search, other.from[0]);
+    if (closure == HW_NONE) return;
+    if (i == 0)
+      h->leads_to = closure;
+    else if (!hw_closure_same(s, closure, h->leads_to))
+      break;
+    if (i + 1 == asked) return;
+  }
+  h->leads_to = HW_NONE;
 }
 
 static bool is_same(const hw_text_t* a, const hw_text_t* b) {

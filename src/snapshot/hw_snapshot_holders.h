@@ -24,6 +24,11 @@ void hw_holders_collection(hw_search_t* search, const uint32_t* node,
 void hw_holders_waiting(hw_search_t* search, const uint32_t* node,
                         uint32_t count, hw_holding_t* h);
 
+/* Timers of a library, or of Node.js: what of the program's own all of them
+ * lead to, if it is the same function. */
+void hw_holders_leads_to(hw_search_t* search, const uint32_t* node,
+                         uint32_t count, hw_holding_t* h);
+
 /* What else all that are asked are held by, if it is the same thing and not `h`
  * by another way: false if there is none. */
 bool hw_holders_second(hw_search_t* search, const uint32_t* node,

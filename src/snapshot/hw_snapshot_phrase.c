@@ -1,5 +1,5 @@
 /*
- * What holds a node, as a sentence's end and as JSON.
+ * What holds a node, as a sentence's end.
  */
 
 #include <inttypes.h>
@@ -8,7 +8,8 @@
 #include "snapshot/hw_snapshot_anchor.h"
 #include "snapshot/hw_snapshot_describe.h"
 
-#define NAME_LIMIT 80 /* bytes of a name within a sentence */
+#define ENCLOSING_MAX 4 /* scopes */
+#define NAME_LIMIT 80   /* bytes of a name within a sentence */
 
 /* Appends a name as it is in the file, cut if it is long. */
 static void add_name(const hw_snapshot_t* s, uint32_t string, hw_text_t* out) {
@@ -69,6 +70,28 @@ static void add_place(const hw_snapshot_t* s, uint32_t url, int line,
   hw_text_string(out, ")");
 }
 
+/* Of a function without a name " in `name`", the one that it stands in. */
+static void add_enclosing(const hw_reverse_t* r, uint32_t closure,
+                          hw_text_t* out) {
+  uint32_t length;
+  hw_string(r->s, r->s->name[closure], &length);
+  if (length > 0) return;
+  uint32_t context = hw_target_of(r->s, closure, HW_EDGE_INTERNAL, r->context);
+  /* Blocks and arrow functions have scopes that name nothing. */
+  for (unsigned level = 0; level < ENCLOSING_MAX; level++) {
+    if (context == HW_NONE || !hw_is_context(r, context)) return;
+    uint32_t function = hw_context_function(r, context);
+    length = 0;
+    if (function != HW_NONE) hw_string(r->s, function, &length);
+    if (length > 0) {
+      hw_text_string(out, " in ");
+      add_ticked(r->s, function, out);
+      return;
+    }
+    context = hw_target_of(r->s, context, HW_EDGE_INTERNAL, r->previous);
+  }
+}
+
 static void add_closure(const hw_reverse_t* r, uint32_t closure,
                         hw_text_t* out) {
   uint32_t function = hw_unbound(r, closure);
@@ -76,30 +99,15 @@ static void add_closure(const hw_reverse_t* r, uint32_t closure,
   closure = function;
   const hw_location_t* at = hw_location_find(r->s, closure);
   add_ticked(r->s, r->s->name[closure], out);
+  add_enclosing(r, closure, out);
   add_place(r->s, hw_closure_url(r, closure), at != NULL ? at->line : -1, out);
-}
-
-static uint32_t anchor_name(const hw_reverse_t* r, const hw_holding_t* h) {
-  return hw_variable_name(r, h->from[0], h->edge[0]);
-}
-
-/* Of a symbol, "<symbol name>" in the file, its name; false of anything else.
- */
-static bool symbol_name(const hw_snapshot_t* s, uint32_t string,
-                        const uint8_t** name, uint32_t* length) {
-  const uint32_t start = sizeof("<symbol ") - 1;
-  *name = hw_string(s, string, length) + start;
-  if (!hw_string_starts(s, string, "<symbol ") || *length == start)
-    return false;
-  *length -= start + 1;
-  return true;
 }
 
 static void add_global(const hw_snapshot_t* s, uint32_t string,
                        hw_text_t* out) {
   const uint8_t* name;
   uint32_t length;
-  if (symbol_name(s, string, &name, &length) && length <= NAME_LIMIT) {
+  if (hw_symbol_name(s, string, &name, &length) && length <= NAME_LIMIT) {
     hw_text_string(out, "property `Symbol(");
     hw_text_append(out, name, length);
     hw_text_string(out, ")` of the global object");
@@ -160,7 +168,7 @@ static void add_named(const hw_reverse_t* r, hw_anchor_t anchor, uint32_t from,
 
 static void add_anchor(const hw_reverse_t* r, const hw_holding_t* h,
                        hw_text_t* out) {
-  if (h->among) {
+  if (h->among && h->kind != HW_CAUSE_LISTENER) {
     hw_text_string(out, "properties of ");
     if (h->anchor == HW_ANCHOR_GLOBAL)
       hw_text_string(out, "the global object");
@@ -209,7 +217,9 @@ static void add_emitter(const hw_reverse_t* r, const hw_holding_t* h,
   const hw_snapshot_t* s = r->s;
   uint32_t emitter = h->from[step];
   uint32_t name = event_name(r, h, step);
-  if (name != HW_NONE) {
+  if (h->among) {
+    hw_text_string(out, " of many events");
+  } else if (name != HW_NONE) {
     hw_text_string(out, event);
     add_ticked(s, name, out);
   }
@@ -217,6 +227,13 @@ static void add_emitter(const hw_reverse_t* r, const hw_holding_t* h,
   add_ticked(s, s->name[emitter], out);
   if (!hw_string_is(s, s->name[emitter], "process"))
     add_reached(r, h, emitter, out);
+}
+
+uint32_t hw_holding_example(const hw_reverse_t* r, const hw_holding_t* h) {
+  if (!h->among) return HW_NONE;
+  return h->kind == HW_CAUSE_LISTENER
+             ? event_name(r, h, h->special)
+             : hw_name_of(r->s, h->from[0], h->edge[0]);
 }
 
 static void add_listener(const hw_reverse_t* r, const hw_holding_t* h,
@@ -301,6 +318,27 @@ static void add_timer(const hw_reverse_t* r, const hw_holding_t* h,
     hw_text_string(out, " with the callback ");
     add_closure(r, callback, out);
   }
+  if (h->leads_to != HW_NONE) {
+    hw_text_string(out, ", which leads to ");
+    add_closure(r, h->leads_to, out);
+  }
+}
+
+/* "variable `name` of ", the one of a closure that leads on. */
+static void add_captured(const hw_reverse_t* r, const hw_holding_t* h,
+                         hw_text_t* out) {
+  const hw_snapshot_t* s = r->s;
+  for (unsigned i = h->special + 1; i < h->length; i++) {
+    uint32_t name = hw_name_of(s, h->from[i], h->edge[i]);
+    if (!hw_is_context(r, h->from[i])) return;
+    if (hw_edge_kind(s->edge[h->edge[i]]) == HW_EDGE_CONTEXT) {
+      hw_text_string(out, "variable ");
+      add_ticked(s, name, out);
+      hw_text_string(out, " of ");
+      return;
+    }
+    if (name != r->previous) return;
+  }
 }
 
 static void add_holding(const hw_reverse_t* r, const hw_holding_t* h,
@@ -324,6 +362,7 @@ static void add_holding(const hw_reverse_t* r, const hw_holding_t* h,
         add_anchor(r, h, out);
         break;
       }
+      add_captured(r, h, out);
       hw_text_string(out, "the closure ");
       add_closure(r, special, out);
       add_reached(r, h, special, out);
@@ -360,109 +399,4 @@ void hw_holding_phrase(const hw_reverse_t* r, const hw_holding_t* h,
   if (h->owner == HW_ANCHOR_NONE) return;
   hw_text_string(out, ", reached from ");
   add_named(r, h->owner, h->owner_from, h->owner_edge, out);
-}
-
-static const char* anchor_kind(hw_anchor_t anchor) {
-  static const char* const names[] = {"none",   "module",   "static", "exports",
-                                      "global", "function", "timer",  "handle",
-                                      "stack",  "root"};
-  return names[anchor];
-}
-
-static void add_string(const hw_snapshot_t* s, const char* key, uint32_t string,
-                       hw_text_t* out) {
-  if (string == HW_NONE) return;
-  uint32_t length;
-  const uint8_t* raw = hw_string(s, string, &length);
-  hw_text_format(out, ",\"%s\":", key);
-  hw_text_quoted(out, raw, length, 4096);
-}
-
-void hw_holding_anchor(const hw_reverse_t* r, const hw_holding_t* h,
-                       hw_text_t* out) {
-  const hw_snapshot_t* s = r->s;
-  hw_text_format(out, "{\"kind\":\"%s\"", anchor_kind(h->anchor));
-  if (h->anchor == HW_ANCHOR_MODULE || h->anchor == HW_ANCHOR_FUNCTION) {
-    add_string(s, "name", anchor_name(r, h), out);
-    add_string(s, "url", hw_variable_url(r, h->from[0]), out);
-    if (h->anchor == HW_ANCHOR_FUNCTION)
-      add_string(s, "function", hw_context_function(r, h->from[0]), out);
-  } else if (h->anchor == HW_ANCHOR_STATIC) {
-    add_string(s, "name", anchor_name(r, h), out);
-    add_string(s, "url", hw_closure_url(r, h->from[0]), out);
-    add_string(s, "function", s->name[h->from[0]], out);
-  } else if (h->anchor == HW_ANCHOR_GLOBAL) {
-    const uint8_t* symbol;
-    uint32_t length;
-    if (symbol_name(s, anchor_name(r, h), &symbol, &length) &&
-        length <= NAME_LIMIT) {
-      hw_text_string(out, ",\"name\":\"Symbol(");
-      hw_text_append(out, symbol, length);
-      hw_text_string(out, ")\"");
-    } else {
-      add_string(s, "name", anchor_name(r, h), out);
-    }
-  } else if (h->anchor == HW_ANCHOR_EXPORTS) {
-    uint32_t file = hw_target_of(s, h->from[0], HW_EDGE_PROPERTY, r->filename);
-    if (file != HW_NONE) add_string(s, "url", s->name[file], out);
-  }
-  hw_text_string(out, "}");
-}
-
-static void add_source(const hw_reverse_t* r, uint32_t closure,
-                       hw_text_t* out) {
-  const hw_location_t* at = hw_location_find(r->s, closure);
-  add_string(r->s, "url", hw_closure_url(r, closure), out);
-  if (at != NULL)
-    hw_text_format(out, ",\"line\":%" PRId32 ",\"column\":%" PRId32,
-                   at->line + 1, at->column + 1);
-}
-
-void hw_closure_json(const hw_reverse_t* r, uint32_t closure, hw_text_t* out) {
-  uint32_t length;
-  const uint8_t* raw = hw_string(r->s, r->s->name[closure], &length);
-  hw_text_string(out, "{\"name\":");
-  hw_text_quoted(out, raw, length, 200);
-  add_source(r, closure, out);
-  hw_text_string(out, "}");
-}
-
-static void add_step(const hw_reverse_t* r, uint32_t node, hw_text_t* out) {
-  const hw_snapshot_t* s = r->s;
-  hw_describe_node(s, node, out);
-  if (hw_node_kind(s, node) == HW_NODE_CLOSURE) {
-    add_source(r, node, out);
-  } else if (hw_is_context(r, node)) {
-    add_string(s, "url", hw_context_url(r, node), out);
-    add_string(s, "function", hw_context_function(r, node), out);
-  }
-}
-
-void hw_holding_owner(const hw_reverse_t* r, const hw_holding_t* h,
-                      hw_text_t* out) {
-  hw_holding_t owner = {.anchor = h->owner, .length = 1};
-  owner.from[0] = h->owner_from;
-  owner.edge[0] = h->owner_edge;
-  hw_holding_anchor(r, &owner, out);
-}
-
-void hw_holding_path(const hw_reverse_t* r, const hw_holding_t* h,
-                     hw_text_t* out) {
-  const hw_snapshot_t* s = r->s;
-  hw_text_string(out, "[");
-  for (unsigned i = 0; i < h->length; i++) {
-    if (i == 0) {
-      hw_text_string(out, "{");
-      add_step(r, h->from[0], out);
-      hw_text_string(out, "}");
-    }
-    hw_text_string(out, ",\n{");
-    if (h->folded > 0 && i == HW_PATH_MAX / 2)
-      hw_text_format(out, "\"skipped\":%u,", h->folded);
-    hw_describe_edge(s, h->from[i], h->edge[i], out);
-    hw_text_string(out, ",");
-    add_step(r, hw_edge_target(s->edge[h->edge[i]]), out);
-    hw_text_string(out, "}");
-  }
-  hw_text_string(out, "]");
 }

@@ -150,6 +150,13 @@ uint32_t hw_unbound(const hw_reverse_t* r, uint32_t closure) {
   return closure;
 }
 
+bool hw_closure_same(const hw_snapshot_t* s, uint32_t a, uint32_t b) {
+  const hw_location_t* left = a == HW_NONE ? NULL : hw_location_find(s, a);
+  const hw_location_t* right = b == HW_NONE ? NULL : hw_location_find(s, b);
+  return left != NULL && right != NULL && left->script == right->script &&
+         left->line == right->line && left->column == right->column;
+}
+
 uint32_t hw_closure_url(const hw_reverse_t* r, uint32_t closure) {
   uint32_t shared = hw_target_of(r->s, closure, HW_EDGE_INTERNAL, r->shared);
   return shared == HW_NONE ? HW_NONE : script_of(r, shared);
@@ -160,19 +167,35 @@ bool hw_is_context(const hw_reverse_t* r, uint32_t node) {
          hw_node_kind(r->s, node) != HW_NODE_STRING;
 }
 
+#define CONTEXT_HEADER \
+  32 /* bytes: shape, length, scope and the context around */
+
+/* At most so many: a context can have one more slot, for what sloppy eval()
+ * declares or a module. A variable that has no value yet has no edge. */
+static uint64_t variables_of(const hw_reverse_t* r, uint32_t context) {
+  uint64_t size = hw_snapshot_shallow(r->s, context);
+  uint64_t slots = size > CONTEXT_HEADER ? (size - CONTEXT_HEADER) / 8 : 0;
+  bool extended =
+      hw_target_of(r->s, context, HW_EDGE_INTERNAL, r->extension) != HW_NONE;
+  return slots - (slots > 0 && extended);
+}
+
 uint32_t hw_context_function(const hw_reverse_t* r, uint32_t context) {
   const hw_snapshot_t* s = r->s;
   uint32_t info = hw_target_of(s, context, HW_EDGE_INTERNAL, r->scope_info);
   if (info == HW_NONE) return HW_NONE;
   /* The scope's variables come first, then the name of the function. */
   uint32_t last = HW_NONE;
+  uint64_t names = 0;
   for (uint32_t e = s->first_edge[info]; e < s->first_edge[info + 1]; e++) {
     uint32_t target = hw_edge_target(s->edge[e]);
     if (hw_edge_kind(s->edge[e]) == HW_EDGE_HIDDEN &&
-        hw_node_kind(s, target) == HW_NODE_STRING)
+        hw_node_kind(s, target) == HW_NODE_STRING) {
       last = s->name[target];
+      names++;
+    }
   }
-  if (last == HW_NONE) return HW_NONE;
+  if (last == HW_NONE || names <= variables_of(r, context)) return HW_NONE;
   /* A scope without a function's name ends in one of its variables. */
   return hw_target_of(s, context, HW_EDGE_CONTEXT, last) == HW_NONE ? last
                                                                     : HW_NONE;

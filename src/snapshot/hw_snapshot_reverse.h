@@ -43,6 +43,9 @@ static inline uint32_t hw_name_of(const hw_snapshot_t* s, uint32_t from,
 /* The function that a bound one calls; any other is its own. */
 uint32_t hw_unbound(const hw_reverse_t* r, uint32_t closure);
 
+/* Are they made of the same function? */
+bool hw_closure_same(const hw_snapshot_t* s, uint32_t a, uint32_t b);
+
 /* The string index of a closure's script's URL, or HW_NONE. */
 uint32_t hw_closure_url(const hw_reverse_t* r, uint32_t closure);
 

@@ -20,7 +20,7 @@ const FIXTURE = path.join(__dirname, '..', 'fixtures', 'causes.js')
 const EXPECTED = {
   global: ['global', 'global variable `leaked`, which is an `Array`', { name: 'leaked' }],
   module: ['module', 'module variable `cache` (causes.js), which is a `Map`', { name: 'cache', url: FIXTURE }],
-  closure: ['closure', /^the closure `link` \(causes\.js:\d+\) in module variable `chain` \(causes\.js\)$/,
+  closure: ['closure', /^variable `previous` of the closure `link` \(causes\.js:\d+\) in module variable `chain` \(causes\.js\)$/,
     { name: 'chain', url: FIXTURE }],
   timer: ['timer', /^setInterval with the callback `poll` \(causes\.js:\d+\)$/, {}],
   listener: ['listener',
@@ -44,7 +44,7 @@ const GROWS = {
   nested: ['module', 'module variable `registry` (causes.js), which is an `Object`, in its `tenants.active`', { name: 'registry', url: FIXTURE }],
   awaited: ['promise', 'a promise that is not settled but waits for event `signed` on the `EventEmitter` in module variable `bus` (causes.js)', { name: 'bus', url: FIXTURE }, /^(Session|Generator)$/],
   made: ['global', 'global variable `fromText`, which is a `Map`', { name: 'fromText' }, /^Made$/],
-  socket: ['closure', /^the closure `metered` \(causes\.js:\d+\) reached from a timer$/, {}],
+  socket: ['closure', /^variable `plain` of the closure `metered` \(causes\.js:\d+\) reached from a timer$/, {}],
   inner: ['module', 'module variable `hub` (causes.js), which is an `Object`, in its `all`', { name: 'hub', url: FIXTURE }]
 }
 
@@ -143,7 +143,45 @@ describe('why names what grows and what holds it', () => {
     const why = await explain([older, older.replace('-a.', '-b.')])
     assert.equal(why.kind, 'timer')
     assert.equal(why.suspended.name, 'autosave')
-    assert.match(why.description, /^3,000 more `Timeout` objects with suspended calls of `autosave` \(causes\.js:\d+\) .* held by setInterval with the callback .* \(node:timers\/promises:\d+\)$/)
+    assert.match(why.description, /^3,000 more `Timeout` objects with suspended calls of `autosave` \(causes\.js:\d+\) .* held by setInterval with the callback .* \(node:timers\/promises:\d+\)/)
+  })
+
+  it('listeners of events that have names of their own', async () => {
+    const older = await snapshotOf('events')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'listener')
+    assert.match(why.heldBy, /^listeners of many events on the `EventEmitter` in module variable `bus` \(\S*causes\.js:\d+\)$/)
+    assert.match(why.description, /, such as `settled:\d+`$/)
+  })
+
+  it('what a timer of a library leads to', async () => {
+    const older = await snapshotOf('patience')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'timer')
+    assert.match(why.heldBy, /^setTimeout with the callback `timeoutCallback` \(async\/timeout\.js:\d+\), which leads to `onAnswer` \(causes\.js:\d+\)$/)
+  })
+
+  it('and only perhaps what names nothing of the program\'s own', async () => {
+    const older = await snapshotOf('foreign')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'unknown')
+    assert.equal(why.heldBy, undefined)
+    assert.equal(why.perhaps.kind, 'timer')
+    assert.match(why.description, /held by something that cannot be told, perhaps setTimeout with the callback `timeoutCallback` \(async\/timeout\.js:\d+\)$/)
+  })
+
+  it('the variable of a closure that leads to a list of closures', async () => {
+    const older = await snapshotOf('lazy')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'closure')
+    assert.match(why.heldBy, /^variable `first` of the closure `(add|progress)` \(causes\.js:\d+\) reached from module variable `follower` /)
+  })
+
+  it('calls that wait, where they queue', async () => {
+    const older = await snapshotOf('queue')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'promise')
+    assert.equal(why.suspended.name, 'submit')
   })
 
   it('the listeners of an open channel', async () => {
@@ -159,7 +197,7 @@ describe('why names what grows and what holds it', () => {
     assert.equal(why.leaks, true)
     assert.equal(why.kind, 'unknown')
     assert.equal(why.heldBy, undefined)
-    assert.match(why.description, /^3,000 more .* held by something that cannot be told$/)
+    assert.match(why.description, /^3,000 more .* held by something that cannot be told, perhaps module variable `channels` \(node:diagnostics_channel\)/)
   })
 
   it('contexts, whatever holds them', async () => {
