@@ -285,7 +285,7 @@ export interface Cause {
   weakMap?: string
   /** What else holds all of it: the description names both. */
   also?: { kind: CauseKind, heldBy: string }
-  /** Of kind `unknown`: what holds it, if that names nothing of the program's own. */
+  /** Of kind `unknown`: what holds it, if that names nothing the program's author would know. */
   perhaps?: { kind: CauseKind, heldBy: string }
   /** What grows, or what of the program's own it holds; "" if that is not known. */
   class: string

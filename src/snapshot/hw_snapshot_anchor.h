@@ -97,9 +97,9 @@ const hw_kept_t* hw_holding_kept(const hw_reverse_t* r, const hw_holding_t* h);
 bool hw_search_second(hw_search_t* search, uint32_t node,
                       const hw_holding_t* first, hw_holding_t* second);
 
-/* Does it name something of the program's own? Node.js's own variables and
- * callbacks, and V8, tell nobody what to do. Once the owner has been looked
- * for. */
+/* Does it name something that the program's author knows? Node.js's own
+ * variables and callbacks, V8, and timers of libraries tell nobody what to do.
+ * Once the owner has been looked for. */
 bool hw_holding_tells(const hw_reverse_t* r, const hw_holding_t* h);
 
 /* The step nearest to the node at which a variable of a function holds

@@ -9,27 +9,33 @@ bool hw_holding_is_of_node(const hw_reverse_t* r, const hw_holding_t* h) {
          hw_url_is_of_node(r->s, hw_anchor_url(r, h->anchor, h->from[0]));
 }
 
-/* Is what the way begins at something of the program's own? */
-static bool begins_own(const hw_reverse_t* r, const hw_holding_t* h) {
+/* Node.js's or V8's, not the program's own nor a library's that it has chosen
+ * to use. */
+static bool is_foreign(const hw_reverse_t* r, uint32_t url) {
+  uint32_t length = 0;
+  if (url != HW_NONE) hw_string(r->s, url, &length);
+  return length == 0 || hw_url_is_of_node(r->s, url);
+}
+
+/* Does the way begin at something that the program's author knows? */
+static bool begins_known(const hw_reverse_t* r, const hw_holding_t* h) {
   if (h->owner != HW_ANCHOR_NONE || h->anchor == HW_ANCHOR_GLOBAL ||
       h->anchor == HW_ANCHOR_EXPORTS)
     return true;
   return h->length > 0 &&
-         hw_url_is_own(r->s, hw_anchor_url(r, h->anchor, h->from[0]));
-}
-
-static bool is_own_closure(const hw_reverse_t* r, uint32_t closure) {
-  return hw_node_kind(r->s, closure) == HW_NODE_CLOSURE &&
-         hw_url_is_own(r->s, hw_closure_url(r, hw_unbound(r, closure)));
+         !is_foreign(r, hw_anchor_url(r, h->anchor, h->from[0]));
 }
 
 bool hw_holding_tells(const hw_reverse_t* r, const hw_holding_t* h) {
   if (h->anchor == HW_ANCHOR_NONE) return false;
-  if (begins_own(r, h)) return true;
+  if (begins_known(r, h)) return true;
   switch (h->kind) {
     case HW_CAUSE_CLOSURE:
-      return h->special != HW_NONE && is_own_closure(r, h->from[h->special]);
+      return h->special != HW_NONE &&
+             !is_foreign(r,
+                         hw_closure_url(r, hw_unbound(r, h->from[h->special])));
     case HW_CAUSE_TIMER:
+      /* Of a library there are many, and most are as they should be. */
       return h->leads_to != HW_NONE ||
              hw_url_is_own(r->s, hw_holding_timer_url(r, h));
     case HW_CAUSE_LISTENER:
