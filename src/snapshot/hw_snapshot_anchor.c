@@ -67,8 +67,7 @@ static double file_penalty(const hw_snapshot_t* s, uint32_t url) {
   return has_part(s, url, "/node_modules/") ? 0.5 : 0;
 }
 
-/* By those any module leads to any other, and seldom do they hold a leak. */
-static bool is_of_every_module(const hw_snapshot_t* s, uint32_t name) {
+bool hw_is_of_every_module(const hw_snapshot_t* s, uint32_t name) {
   return hw_string_is(s, name, "require") || hw_string_is(s, name, "module");
 }
 
@@ -77,7 +76,7 @@ static double context_penalty(const hw_reverse_t* r, uint32_t context,
   uint32_t url = hw_context_url(r, context);
   bool module = has_file(r->s, url) && hw_is_module_context(r, context);
   *anchor = module ? HW_ANCHOR_MODULE : HW_ANCHOR_FUNCTION;
-  if (module && is_of_every_module(r->s, name)) return 2;
+  if (module && hw_is_of_every_module(r->s, name)) return 2;
   return file_penalty(r->s, url) + (module ? 0 : 8);
 }
 
@@ -309,9 +308,12 @@ static void add_step(hw_holding_t* h, uint32_t from, uint32_t edge) {
   h->length++;
 }
 
+/* Suspended functions that are async have a generator without a name of its
+ * own; one that yields waits only for its caller. */
 bool hw_step_waits(const hw_reverse_t* r, uint32_t from, uint32_t edge) {
   return r->s->name[from] == r->reaction ||
-         (hw_edge_kind(r->s->edge[edge]) == HW_EDGE_INTERNAL &&
+         (r->s->name[from] == r->generator &&
+          hw_edge_kind(r->s->edge[edge]) == HW_EDGE_INTERNAL &&
           hw_name_of(r->s, from, edge) == r->registers);
 }
 

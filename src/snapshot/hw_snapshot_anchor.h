@@ -116,6 +116,10 @@ static inline bool hw_url_is_of_node(const hw_snapshot_t* s, uint32_t url) {
   return url != HW_NONE && hw_string_starts(s, url, "node:");
 }
 
+/* Is it a variable that every module has? By those any leads to any other, and
+ * seldom do they hold a leak. */
+bool hw_is_of_every_module(const hw_snapshot_t* s, uint32_t name);
+
 /* The script of what an anchor's name stands in, or HW_NONE. */
 uint32_t hw_anchor_url(const hw_reverse_t* r, hw_anchor_t anchor,
                        uint32_t from);

@@ -188,3 +188,25 @@ bool hw_holders_weak_map(hw_search_t* search, const hw_holding_t* h,
   }
   return false;
 }
+
+void hw_holders_storage(hw_search_t* search, hw_holding_t* h) {
+  const hw_snapshot_t* s = search->r->s;
+  hw_holding_t found;
+  hw_holding_t only;
+  unsigned count = 0;
+  for (uint32_t node = 0; node < s->nodes && count < 2; node++) {
+    if (hw_node_kind(s, node) != HW_NODE_OBJECT ||
+        !hw_string_is(s, s->name[node], "AsyncLocalStorage"))
+      continue;
+    search->own_only = true;
+    hw_search_run(search, node, &found);
+    search->own_only = false;
+    if (found.anchor == HW_ANCHOR_NONE || found.holder != node) continue;
+    only = found;
+    count++;
+  }
+  if (count != 1) return;
+  h->owner = only.anchor;
+  h->owner_from = only.from[0];
+  h->owner_edge = only.edge[0];
+}

@@ -29,6 +29,10 @@ void hw_holders_waiting(hw_search_t* search, const uint32_t* node,
 void hw_holders_leads_to(hw_search_t* search, const uint32_t* node,
                          uint32_t count, hw_holding_t* h);
 
+/* Of an AsyncLocalStorage's store, makes the owner the variable that has the
+ * AsyncLocalStorage, if the program has but one. */
+void hw_holders_storage(hw_search_t* search, hw_holding_t* h);
+
 /* What else all that are asked are held by, if it is the same thing and not `h`
  * by another way: false if there is none. */
 bool hw_holders_second(hw_search_t* search, const uint32_t* node,

@@ -397,6 +397,8 @@ void hw_holding_phrase(const hw_reverse_t* r, const hw_holding_t* h,
                        hw_text_t* out) {
   add_holding(r, h, out);
   if (h->owner == HW_ANCHOR_NONE) return;
-  hw_text_string(out, ", reached from ");
+  hw_text_string(out, h->kind == HW_CAUSE_ASYNC_CONTEXT
+                          ? ", of the AsyncLocalStorage in "
+                          : ", reached from ");
   add_named(r, h->owner, h->owner_from, h->owner_edge, out);
 }

@@ -22,6 +22,9 @@ static bool begins_known(const hw_reverse_t* r, const hw_holding_t* h) {
   if (h->owner != HW_ANCHOR_NONE || h->anchor == HW_ANCHOR_GLOBAL ||
       h->anchor == HW_ANCHOR_EXPORTS)
     return true;
+  if (h->anchor == HW_ANCHOR_MODULE && h->length > 0 &&
+      hw_is_of_every_module(r->s, hw_variable_name(r, h->from[0], h->edge[0])))
+    return false;
   return h->length > 0 &&
          !is_foreign(r, hw_anchor_url(r, h->anchor, h->from[0]));
 }

@@ -61,6 +61,17 @@ static bool queues(const why_t* w, const told_t* t) {
   return false;
 }
 
+/* A list whose head is in a function's variable: not a container of things, but
+ * things that have each other. */
+static bool is_chain(const why_t* w, const told_t* t) {
+  const hw_snapshot_t* s = w->newer.graph;
+  uint32_t example = w->g.trie.place[w->g.point].example;
+  return t->h.kind == HW_CAUSE_COLLECTION &&
+         t->h.anchor == HW_ANCHOR_FUNCTION &&
+         s->name[t->h.holder] == s->name[example] &&
+         hw_node_kind(s, t->h.holder) == hw_node_kind(s, example);
+}
+
 static void ask_below(why_t* w, told_t* t) {
   t->asked = t->payload != w->g.point
                  ? t->payload
@@ -93,6 +104,8 @@ static void ask(why_t* w, told_t* t) {
     hw_holders_waiting(&w->search, t->node, t->samples, &t->h);
   }
   if (t->known) hw_search_owner(&w->search, &t->h);
+  if (t->known && t->h.kind == HW_CAUSE_ASYNC_CONTEXT)
+    hw_holders_storage(&w->search, &t->h);
   t->suspended = waiting ? hw_growth_waiting(&w->g) : HW_NONE;
   if (t->known && t->suspended == HW_NONE && t->h.owner == HW_ANCHOR_NONE &&
       hw_holding_timer_url(&w->reverse, &t->h) != HW_NONE &&
@@ -170,11 +183,12 @@ static void add_point(why_t* w, hw_text_t* out) {
   if (contexts > 0) hw_text_format(out, ",\"contexts\":%" PRIu32, contexts);
   /* If the keys were what leaks, the point would be theirs. */
   bool by_map = t.weak && t.asked == w->g.point;
-  hw_cause_kind_t kind = !t.known        ? HW_CAUSE_UNKNOWN
-                         : contexts > 0  ? HW_CAUSE_CONTEXT
-                         : by_map        ? t.map.kind
-                         : queues(w, &t) ? HW_CAUSE_PROMISE
-                                         : t.h.kind;
+  hw_cause_kind_t kind = !t.known          ? HW_CAUSE_UNKNOWN
+                         : contexts > 0    ? HW_CAUSE_CONTEXT
+                         : by_map          ? t.map.kind
+                         : queues(w, &t)   ? HW_CAUSE_PROMISE
+                         : is_chain(w, &t) ? HW_CAUSE_CLOSURE
+                                           : t.h.kind;
   hw_text_format(
       out, ",\"samples\":%" PRIu32 ",\"agree\":%" PRIu32 ",\"kind\":\"%s\"",
       t.samples, t.votes, hw_cause_kind_name(kind));
