@@ -182,9 +182,10 @@ function refuseForeign () {
 function plan ({ metric, rate, timeToLimit }, { confirm, minGrowth, maxWait }) {
   const enough = metric === 'contexts' ? CONTEXTS : minGrowth
   const left = timeToLimit ?? Infinity
-  const wait = Math.max(LEAST_WAIT, Math.min(rate > 0 ? enough / rate * 1000 : maxWait, maxWait, left / 6))
-  // Each takes its time to be written, and they must be compared: twice as long.
-  const most = !confirm || left < 6 * wait ? 2 : left < 8 * wait ? 3 : 4
+  const wait = Math.max(LEAST_WAIT, Math.min(rate > 0 ? enough / rate * 1000 : maxWait, maxWait, left / 8))
+  // Each takes its time to be written, and they must be compared: on a busy
+  // machine that is several times as long.
+  const most = !confirm || left < 8 * wait ? 2 : left < 10 * wait ? 3 : 4
   return { wait, most }
 }
 
