@@ -135,7 +135,8 @@ describe('heapwatch top on a terminal', { skip: whyNone }, () => {
     }
   })
   const start = async (terminal) => {
-    const line = new RegExp(`^start ${++started}: (\\d+)$`)
+    // After the prompt if the screen was cleared meanwhile.
+    const line = new RegExp(`^(?:\\$ )?start ${++started}: (\\d+)$`)
     terminal.type(`HEAPWATCH_INTERVAL=100 '${process.execPath}' --require ./lib/register.js ${talk} > /dev/null 2>&1 & echo "start ${started}: $!"`)
     const lines = await terminal.until((lines) => lines.some((text) => line.test(text)), 'the pid')
     const pid = Number(line.exec(lines.find((text) => line.test(text)))[1])
