@@ -41,6 +41,10 @@ const KEYS = {
   '\x1a': 'suspend'
 }
 
+// A sequence of a key that has one, or a character.
+// eslint-disable-next-line no-control-regex
+const KEY = /\x1b(?:\[[\d;]*[A-Za-z~]|O[A-Za-z])?|[^\x1b]/g
+
 class Screen {
   #out
   #in
@@ -80,11 +84,13 @@ class Screen {
     return this.#out.rows || 24
   }
 
+  // Several keys can come at once, where one is slow or they are fast.
   #read = (data) => {
-    const text = data.toString()
-    const key = KEYS[text] ?? (text.length > 1 && !text.startsWith('\x1b') ? KEYS[text[0]] : undefined)
-    if (key === 'suspend') this.#suspend()
-    else if (key) this.#onKey(key)
+    for (const [text] of data.toString().matchAll(KEY)) {
+      const key = KEYS[text]
+      if (key === 'suspend') this.#suspend()
+      else if (key && this.#open) this.#onKey(key)
+    }
   }
 
   #enter () {

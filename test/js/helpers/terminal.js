@@ -35,8 +35,9 @@ class Terminal {
     this.key('Enter')
   }
 
-  key (name) {
-    this.#tmux('send-keys', name)
+  /** Several names are sent at once. */
+  key (...names) {
+    this.#tmux('send-keys', ...names)
   }
 
   resize (columns, rows) {
