@@ -206,7 +206,7 @@ export interface WatchOptions {
    */
   snapshotOnLeak?: boolean | LeakSnapshotOptions
   /**
-   * Finds out why a leak is held, from two heap snapshots that are taken without
+   * Finds out why a leak is held, from heap snapshots that are taken without
    * stopping and thrown away, and emits `cause`. Default `false`.
    */
   cause?: boolean | CauseOptions

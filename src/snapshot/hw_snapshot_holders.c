@@ -114,13 +114,11 @@ void hw_holders_leads_to(hw_search_t* search, const uint32_t* node,
   hw_holding_t other;
   for (uint32_t i = 0; i < asked; i++) {
     hw_search_run(search, node[(uint64_t)i * count / asked], &other);
-    if (other.kind != HW_CAUSE_TIMER || other.length == 0) return;
+    if (other.kind != HW_CAUSE_TIMER || other.length == 0) break;
     uint32_t closure = hw_search_forward(search, other.from[0]);
-    if (closure == HW_NONE) return;
-    if (i == 0)
-      h->leads_to = closure;
-    else if (!hw_closure_same(s, closure, h->leads_to))
-      break;
+    if (closure == HW_NONE) break;
+    if (i == 0) h->leads_to = closure;
+    if (!hw_closure_same(s, closure, h->leads_to)) break;
     if (i + 1 == asked) return;
   }
   h->leads_to = HW_NONE;
