@@ -84,7 +84,7 @@ const binding = load()
 const clockOrigin = timeOrigin()
 // The numbers of samples and GC events cross in here, with no object made.
 const transfer = new Float64Array(binding.transferLength)
-binding.setup(process, transfer, clockOrigin)
+binding.setup(process, transfer, clockOrigin, __dirname + path.sep)
 
 const {
   Watch, Recording, isRecording, Replay, analyzeSnapshots, takeSnapshot, cancelSnapshot,

@@ -58,6 +58,10 @@ size_t hw_sites_own_bytes(const hw_sites_t* sites) {
          HW_SITES_NODES * sizeof(*sites->nodes);
 }
 
+void hw_sites_disown(hw_sites_t* sites, const char* folder) {
+  sites->own_folder = folder;
+}
+
 void hw_sites_collected(hw_sites_t* sites, uint64_t live_bytes) {
   sites->collections++;
   sites->heap_bytes = (double)live_bytes;
@@ -96,6 +100,16 @@ static uint32_t take_site(hw_sites_t* sites) {
                                                : HW_SITES_NONE;
 }
 
+/* Whether the watch itself allocates here. What it calls is not its own. */
+static bool is_own(const hw_sites_t* sites, uint32_t depth) {
+  for (uint32_t i = depth; i-- > 0;) {
+    hw_sites_kind_t kind = sites->functions[sites->path[i]].kind;
+    if (kind == HW_SITES_OWN) return true;
+    if (kind == HW_SITES_LIBRARY || kind == HW_SITES_APPLICATION) return false;
+  }
+  return false;
+}
+
 /* The innermost functions of the application on the path, each once. Returns
  * how many; `*top` is the function that the site is named after, HW_SITES_NONE
  * where none has a script: collections, idle time, V8's own calls. */
@@ -122,7 +136,7 @@ static uint32_t site_of_path(hw_sites_t* sites, uint32_t depth) {
   uint16_t list[HW_SITES_CALLERS];
   uint32_t top;
   uint32_t count = callers(sites, depth, list, &top);
-  if (top == HW_SITES_NONE) return HW_SITES_NONE;
+  if (top == HW_SITES_NONE || is_own(sites, depth)) return HW_SITES_NONE;
   uint64_t key = hw_sites_mix(0, top);
   for (uint32_t i = 0; i < count; i++)
     key = hw_sites_mix(key, list[i]);

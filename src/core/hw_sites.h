@@ -47,7 +47,8 @@ typedef enum {
   HW_SITES_APPLICATION,
   HW_SITES_LIBRARY,  /* in a folder node_modules */
   HW_SITES_INTERNAL, /* of Node.js itself: "node:" */
-  HW_SITES_NATIVE    /* has no script: V8's built-ins and phases */
+  HW_SITES_NATIVE,   /* has no script: V8's built-ins and phases */
+  HW_SITES_OWN       /* the watch's own, see hw_sites_disown */
 } hw_sites_kind_t;
 
 /* A function, as V8 knows it: `line` and `column` are where it begins, from 1,
@@ -101,7 +102,8 @@ typedef struct {
   uint32_t intervals; /* number of them, the open one included */
   uint32_t sites;
   double lost_bytes; /* of the live ones, those that no site has: there was no
-                        room for it, or no JavaScript allocated them */
+                        room for it, or no JavaScript allocated them but
+                        perhaps the watch's own */
 } hw_sites_summary_t;
 
 typedef struct hw_sites_s hw_sites_t;
@@ -114,6 +116,12 @@ int hw_sites_create(hw_sites_t** sites, double time_ms,
 
 /* Frees it; NULL does nothing. */
 void hw_sites_destroy(hw_sites_t* sites);
+
+/* Says in which folder the scripts of the watch itself lie, with the separator
+ * at its end, before the first reading. What they allocate makes no site: who
+ * calls for the sites must not find the call among them. The text is not
+ * copied and must last as long as the sites. NULL: nowhere, as at first. */
+void hw_sites_disown(hw_sites_t* sites, const char* folder);
 
 /* Its memory in bytes, touched or not. Pure. */
 size_t hw_sites_own_bytes(const hw_sites_t* sites);
@@ -199,8 +207,8 @@ void hw_sites_expect(hw_sites_t* sites, double rate);
 #define HW_SITES_RANKED 32
 size_t hw_sites_rank(hw_sites_t* sites, hw_sites_ranked_t* ranked, size_t max);
 
-/* "application", "library", "internal" or "native"; "growing", "churn" or
- * "level": static, never NULL. */
+/* "application", "library" (the watch's own, too), "internal" or "native";
+ * "growing", "churn" or "level": static, never NULL. */
 const char* hw_sites_kind_name(hw_sites_kind_t kind);
 const char* hw_sites_trend_name(hw_sites_trend_t trend);
 

@@ -61,9 +61,12 @@ static bool has_folder(const char* url, size_t length, const char* folder) {
   return false;
 }
 
-static hw_sites_kind_t kind_of(int32_t script, const char* url, size_t length) {
+static hw_sites_kind_t kind_of(const hw_sites_t* sites, int32_t script,
+                               const char* url, size_t length) {
   if (script == 0) return HW_SITES_NATIVE;
   if (starts_with(url, length, "node:")) return HW_SITES_INTERNAL;
+  if (sites->own_folder != NULL && starts_with(url, length, sites->own_folder))
+    return HW_SITES_OWN;
   return has_folder(url, length, "node_modules") ? HW_SITES_LIBRARY
                                                  : HW_SITES_APPLICATION;
 }
@@ -126,7 +129,7 @@ uint32_t hw_sites_add(hw_sites_t* sites, const hw_sites_function_t* function,
   added->name = keep(sites, function->name, told);
   added->url =
       function->script == 0 ? "" : keep_url(sites, function, url_length);
-  added->kind = kind_of(function->script, function->url, url_length);
+  added->kind = kind_of(sites, function->script, function->url, url_length);
   *place_of(sites, function->script, function->position, added->name,
             strlen(added->name)) = number + 1;
   sites->function_count++;
@@ -140,6 +143,6 @@ const hw_sites_function_t* hw_sites_function(const hw_sites_t* sites,
 
 const char* hw_sites_kind_name(hw_sites_kind_t kind) {
   static const char* const names[] = {"application", "library", "internal",
-                                      "native"};
-  return (unsigned)kind < 4 ? names[kind] : "unknown";
+                                      "native", "library"};
+  return (unsigned)kind < 5 ? names[kind] : "unknown";
 }

@@ -50,6 +50,7 @@ struct hw_sites_s {
   double start_ms;
   uint64_t sample_interval_bytes;
   uint32_t stack_depth;
+  const char* own_folder; /* of the watch's own scripts, or NULL */
   uint64_t collections;
   double heap_bytes; /* live after the last major collection */
 

@@ -60,6 +60,7 @@ static void on_finalize(napi_env env, void* data, void* hint) {
   (void)hint;
   hw_environment_t* environment = data;
   hw_v8_destroy(environment->v8);
+  free(environment->sites.own_folder);
   free(environment);
 }
 
@@ -118,11 +119,25 @@ static napi_value keep_memory_usage(hw_environment_t* environment,
   return list;
 }
 
+/* Without it, as where there is no memory, our own scripts are as others. */
+static napi_status keep_folder(hw_environment_t* environment,
+                               napi_value folder) {
+  size_t length;
+  napi_status status =
+      napi_get_value_string_utf8(environment->env, folder, NULL, 0, &length);
+  if (status != napi_ok) return status;
+  char* text = malloc(length + 1);
+  environment->sites.own_folder = text;
+  if (text == NULL) return napi_ok;
+  return napi_get_value_string_utf8(environment->env, folder, text, length + 1,
+                                    NULL);
+}
+
 napi_value hw_environment_setup(napi_env env, napi_callback_info info) {
   hw_environment_t* environment = hw_environment_get(env);
   if (environment == NULL) return NULL;
-  size_t argc = 3;
-  napi_value argv[3];
+  size_t argc = 4;
+  napi_value argv[4];
   HW_NAPI(env, napi_get_cb_info(env, info, &argc, argv, NULL, NULL));
   napi_typedarray_type type;
   size_t length;
@@ -136,6 +151,7 @@ napi_value hw_environment_setup(napi_env env, napi_callback_info info) {
   }
   HW_NAPI(env,
           napi_get_value_double(env, argv[2], &environment->time_origin_ns));
+  HW_NAPI(env, keep_folder(environment, argv[3]));
   if (keep_memory_usage(environment, argv[0]) == NULL) return NULL;
   HW_NAPI(env,
           napi_create_reference(env, argv[1], 1, &environment->transfer_ref));

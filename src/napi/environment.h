@@ -72,8 +72,9 @@ bool hw_environment_init(napi_env env);
 /* The instance data, or NULL with an exception pending. */
 hw_environment_t* hw_environment_get(napi_env env);
 
-/* JavaScript function setup(process, transfer, timeOrigin): hands over what
- * only JavaScript has. Called once by lib/native.js. */
+/* JavaScript function setup(process, transfer, timeOrigin, folder): hands over
+ * what only JavaScript has. `folder` is that of its scripts, with its
+ * separator. Called once by lib/native.js. */
 napi_value hw_environment_setup(napi_env env, napi_callback_info info);
 
 /* Calls process.memoryUsage(), which allocates some 160 bytes on the JS heap.

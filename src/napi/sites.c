@@ -75,6 +75,7 @@ static void try_start(hw_environment_t* environment) {
       hw_sites_create(&sites->table, (double)sites->tried_ns / NS_PER_MS,
                       sites->interval_bytes, (uint32_t)sites->stack_depth) != 0)
     return;
+  hw_sites_disown(sites->table, sites->own_folder);
   int error = hw_v8_sites_start(environment->v8, sites->interval_bytes,
                                 sites->stack_depth);
   sites->busy = error == HW_EBUSY;

@@ -40,6 +40,7 @@ typedef struct {
   uint64_t heap_bytes;          /* after the last collection */
   uint64_t told_bytes;          /* the heap when last words were last written */
   char* text;                   /* HW_NAPI_SITES_TEXT bytes for them */
+  char* own_folder;             /* of lib/, with its separator; or NULL */
 } hw_napi_sites_t;
 
 #define HW_NAPI_SITES_TEXT HW_RECORDER_DETAIL_ROOM

@@ -31,7 +31,9 @@ enum {
   IN_LIBRARY,
   ENTRY,
   INLINED,
-  IDLE
+  IDLE,
+  OWN,
+  LISTENER
 };
 
 static const call_t calls[] = {
@@ -45,6 +47,8 @@ static const call_t calls[] = {
     [ENTRY] = {7, "processImmediate", "node:internal/timers", -1},
     [INLINED] = {8, "inlined", "/app/inlined.js", ENTRY},
     [IDLE] = {0, "(IDLE)", "", -1},
+    [OWN] = {9, "sites", "/app/node_modules/heapwatch/lib/sites.js", HANDLER},
+    [LISTENER] = {10, "onLeak", "/app/server.js", OWN},
 };
 #define CALLS ((int)COUNT_OF(calls))
 

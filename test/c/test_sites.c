@@ -216,6 +216,32 @@ static void json_that_does_not_fit_has_fewer_sites_and_stays_whole(
   stop(heap);
 }
 
+static void what_the_watch_allocates_is_no_site_but_what_it_calls(
+    void** state) {
+  (void)state;
+  heap_t* heap = start();
+  hw_sites_disown(heap->sites, "/app/node_modules/heapwatch/lib/");
+  for (int i = 0; i < 100; i++) {
+    allocate(heap, OWN, 4096);
+    allocate(heap, LISTENER, 1024);
+    allocate(heap, IN_LIBRARY, 512);
+  }
+  heap->time_ms += 1000;
+  assert_int_equal(read_sites(heap), 0);
+  hw_sites_ranked_t ranked[HW_SITES_RANKED];
+  assert_int_equal(hw_sites_rank(heap->sites, ranked, HW_SITES_RANKED), 2);
+  const hw_sites_function_t* first =
+      hw_sites_function(heap->sites, ranked[0].top);
+  assert_string_equal(first->name, "onLeak");
+  const hw_sites_function_t* caller =
+      hw_sites_function(heap->sites, ranked[0].stack[1]);
+  assert_string_equal(hw_sites_kind_name(caller->kind), "library");
+  hw_sites_summary_t summary;
+  hw_sites_summary(heap->sites, &summary);
+  assert_true(summary.lost_bytes == 100 * 4096);
+  stop(heap);
+}
+
 static void destroying_nothing_does_nothing(void** state) {
   (void)state;
   hw_sites_destroy(NULL);
@@ -233,6 +259,7 @@ int main(void) {
       cmocka_unit_test(long_texts_keep_both_ends_and_whole_characters),
       cmocka_unit_test(whose_code_it_is_is_told_by_its_address),
       cmocka_unit_test(json_that_does_not_fit_has_fewer_sites_and_stays_whole),
+      cmocka_unit_test(what_the_watch_allocates_is_no_site_but_what_it_calls),
       cmocka_unit_test(destroying_nothing_does_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -297,6 +297,23 @@ test('the timeline says what of each interval is alive, and adds up', async () =
   assert.ok(Math.max(...site.timeline) > 0.99 * site.bytes, 'all in one interval')
 })
 
+test('what heapwatch itself allocates is no site, what its listeners do is one', async () => {
+  const { sites } = await runForResult(async () => {
+    const watch = require('heapwatch').watch({ sites: { sampleInterval: 1024 }, interval: 20 })
+    const kept = []
+    watch.on('sample', function listener () {
+      for (let i = 0; i < 50; i++) kept.push({ told: watch.sites({ limit: 32 }), list: new Array(100).fill(i) })
+    })
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    console.log(JSON.stringify(watch.sites({ limit: 32 })))
+    watch.stop()
+  })
+  const lib = path.join(__dirname, '../../lib') + path.sep
+  assert.deepStrictEqual(sites.filter(({ url, application }) => [url, application?.url].some((at) => at?.startsWith(lib))), [])
+  const listener = sites.find(({ functionName }) => functionName === 'listener')
+  assert.ok(listener.stack.every(({ url, kind }) => !url.startsWith(lib) || kind === 'library'))
+})
+
 test('wrong options and arguments are clear errors', () => {
   const wrong = [
     [{ sites: 'always' }, 'ERR_HEAPWATCH_INVALID_OPTION_TYPE', /"sites" must be 'auto', true, false or an object/],
