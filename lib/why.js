@@ -39,11 +39,19 @@ async function explain (paths, how = ask) {
 }
 
 function agreement (first, second) {
-  if (first.leaks !== second.leaks || first.kind !== second.kind || !isSameHolder(first, second)) return undefined
+  if (first.leaks !== second.leaks || !isSameKind(first.kind, second.kind) || !isSameHolder(first, second)) return undefined
   const whole = { ...second, growth: first.growth + second.growth }
   const same = second.leaks && first.item === second.item && first.itemType === second.itemType
   for (const key of same ? ['count', 'retained'] : []) whole[key] = [first[key][0], second[key][1]]
   return { ...whole, description: causeText(whole), confirmed: true }
+}
+
+// Whether what a variable holds are calls that wait is told by what has grown, of
+// which there may have been too little in the first step.
+const OF_VARIABLES = ['module', 'collection', 'promise']
+
+function isSameKind (first, second) {
+  return first === second || (OF_VARIABLES.includes(first) && OF_VARIABLES.includes(second))
 }
 
 // In the same words; or by the same variable, which can hold by several ways.
@@ -103,8 +111,8 @@ function shown (file) {
 
 /**
  * The line, from 1, on which a source declares a variable, or undefined: the
- * least indented declaration of that name, of a function's variable the first
- * after the function's own name.
+ * least indented declaration of that name; of a function's variable the line of
+ * the function's own name if it is a parameter there, else the first after it.
  */
 function declarationLine (file, { name, function: within }) {
   let lines
@@ -119,8 +127,9 @@ function declarationLine (file, { name, function: within }) {
   const declared = new RegExp(`^(\\s*)(?:export\\s+)?(?:default\\s+)?(?:const|let|var|import|class|(?:async\\s+)?function)\\b[^=;]*?${word}`)
   let begin = 0
   if (within && /^[\w$]+$/.test(within)) {
-    const head = new RegExp(`(?<![\\w$.])${within.replaceAll('$', '\\$')}\\s*(?:\\(|=|:)`)
-    begin = Math.max(0, lines.findIndex((line) => head.test(line)))
+    const head = `(?<![\\w$.])${within.replaceAll('$', '\\$')}\\s*(?:\\(|=|:)`
+    begin = Math.max(0, lines.findIndex((line) => new RegExp(head).test(line)))
+    if (new RegExp(`${head}[^)]*${word}`).test(lines[begin])) return begin + 1
   }
   let best
   for (let i = begin; i < lines.length; i++) {

@@ -317,6 +317,26 @@ bool hw_step_waits(const hw_reverse_t* r, uint32_t from, uint32_t edge) {
           hw_name_of(r->s, from, edge) == r->registers);
 }
 
+/* component-emitter, which socket.io's clients are, has an array for each event
+ * under its name with `$` before it. */
+static bool is_callbacks(const hw_reverse_t* r, const hw_holding_t* h,
+                         unsigned step) {
+  const hw_snapshot_t* s = r->s;
+  return hw_name_of(s, h->from[step], h->edge[step]) == r->callbacks &&
+         step + 1 < h->length &&
+         hw_edge_kind(s->edge[h->edge[step + 1]]) == HW_EDGE_PROPERTY &&
+         hw_string_starts(
+             s, hw_name_of(s, h->from[step + 1], h->edge[step + 1]), "$");
+}
+
+bool hw_step_listens(const hw_reverse_t* r, const hw_holding_t* h,
+                     unsigned step) {
+  const hw_snapshot_t* s = r->s;
+  if (hw_edge_kind(s->edge[h->edge[step]]) != HW_EDGE_PROPERTY) return false;
+  uint32_t name = hw_name_of(s, h->from[step], h->edge[step]);
+  return name == r->events || name == r->event_map || is_callbacks(r, h, step);
+}
+
 static uint32_t timer_url(const hw_reverse_t* r, uint32_t timer) {
   uint32_t call = hw_target_of(r->s, timer, HW_EDGE_PROPERTY, r->on_timeout);
   if (call == HW_NONE || hw_node_kind(r->s, call) != HW_NODE_CLOSURE)
@@ -379,8 +399,7 @@ static void find_kind(const hw_reverse_t* r, hw_holding_t* h) {
       if (is_over(r, h->from[i]) || is_timer_of_node(r, h->from[i])) continue;
       own = 4;
       cause = HW_CAUSE_TIMER;
-    } else if (kind == HW_EDGE_PROPERTY &&
-               (name == r->events || name == r->event_map)) {
+    } else if (hw_step_listens(r, h, i)) {
       own = 3;
       cause = HW_CAUSE_LISTENER;
     } else if (hw_step_waits(r, h->from[i], h->edge[i])) {

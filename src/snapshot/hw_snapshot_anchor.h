@@ -142,6 +142,10 @@ bool hw_holding_is_of_node(const hw_reverse_t* r, const hw_holding_t* h);
 /* Does a promise's reaction, or a suspended function, hold by this edge? */
 bool hw_step_waits(const hw_reverse_t* r, uint32_t from, uint32_t edge);
 
+/* Are the listeners of an emitter kept by this step of the way? */
+bool hw_step_listens(const hw_reverse_t* r, const hw_holding_t* h,
+                     unsigned step);
+
 /* Of an anchor within a library, finds the module's variable or global of the
  * program's own that leads to it, if there is one near. */
 void hw_search_owner(hw_search_t* search, hw_holding_t* h);

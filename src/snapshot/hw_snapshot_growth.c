@@ -198,6 +198,20 @@ bool hw_growth_waits(const hw_growth_t* g) {
          hw_string_is(s, name, "Promise");
 }
 
+bool hw_growth_calls_back(const hw_growth_t* g) {
+  const hw_snapshot_t* s = g->s;
+  uint32_t example = g->trie.place[g->point].example;
+  if (hw_node_kind(s, example) == HW_NODE_CLOSURE) return true;
+  uint32_t proto = hw_target_of(s, example, HW_EDGE_PROPERTY, s->known.proto);
+  if (proto == HW_NONE) return false;
+  uint32_t made_by =
+      hw_target_of(s, proto, HW_EDGE_PROPERTY, g->names->constructor);
+  if (made_by == HW_NONE || hw_node_kind(s, made_by) != HW_NODE_CLOSURE)
+    return false;
+  uint32_t url = hw_closure_url(g->names, made_by);
+  return url != HW_NONE && !hw_url_is_own(s, url) && !hw_url_is_of_node(s, url);
+}
+
 uint32_t hw_growth_suspended(const hw_growth_t* g, uint32_t place) {
   const hw_snapshot_t* s = g->s;
   uint32_t node[HW_HOLDERS_MAX];
@@ -216,7 +230,7 @@ uint32_t hw_growth_suspended(const hw_growth_t* g, uint32_t place) {
     most = votes;
     best = node[i];
   }
-  return most * 2 > count ? best : HW_NONE;
+  return count > 0 && most * 2 >= count ? best : HW_NONE;
 }
 
 static int64_t added_to(const hw_place_t* p) {

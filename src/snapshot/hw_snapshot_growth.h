@@ -43,8 +43,12 @@ uint32_t hw_growth_newest(const hw_growth_t* growth, uint32_t place,
  * hold what they hold, not by what holds them. */
 bool hw_growth_waits(const hw_growth_t* growth);
 
-/* The function of which most of a place's newest nodes are suspended calls, or
- * HW_NONE. */
+/* Functions, and instances of a library's classes: what may be there to wake
+ * somebody up. */
+bool hw_growth_calls_back(const hw_growth_t* growth);
+
+/* The function of which half or more of a place's newest nodes are suspended
+ * calls (one often waits for another), or HW_NONE. */
 uint32_t hw_growth_suspended(const hw_growth_t* growth, uint32_t place);
 
 /* The function of the program's own that most of what waits at the point has

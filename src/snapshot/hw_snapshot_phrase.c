@@ -12,9 +12,7 @@
 #define NAME_LIMIT 80   /* bytes of a name within a sentence */
 
 /* Appends a name as it is in the file, cut if it is long. */
-static void add_name(const hw_snapshot_t* s, uint32_t string, hw_text_t* out) {
-  uint32_t length;
-  const uint8_t* raw = hw_string(s, string, &length);
+static void add_bytes(const uint8_t* raw, uint32_t length, hw_text_t* out) {
   hw_text_t quoted = {NULL, 0, 0, false};
   hw_text_quoted(&quoted, raw, length, NAME_LIMIT);
   if (length == 0)
@@ -22,6 +20,12 @@ static void add_name(const hw_snapshot_t* s, uint32_t string, hw_text_t* out) {
   else if (!quoted.failed)
     hw_text_append(out, quoted.data + 1, quoted.length - 2);
   hw_text_close(&quoted);
+}
+
+static void add_name(const hw_snapshot_t* s, uint32_t string, hw_text_t* out) {
+  uint32_t length;
+  const uint8_t* raw = hw_string(s, string, &length);
+  add_bytes(raw, length, out);
 }
 
 static void add_ticked(const hw_snapshot_t* s, uint32_t string,
@@ -198,7 +202,7 @@ static uint32_t event_name(const hw_reverse_t* r, const hw_holding_t* h,
   const hw_snapshot_t* s = r->s;
   unsigned next = step + 1;
   if (next >= h->length) return HW_NONE;
-  if (hw_name_of(s, h->from[step], h->edge[step]) == r->events)
+  if (hw_name_of(s, h->from[step], h->edge[step]) != r->event_map)
     return hw_edge_kind(s->edge[h->edge[next]]) == HW_EDGE_PROPERTY
                ? hw_name_of(s, h->from[next], h->edge[next])
                : HW_NONE;
@@ -208,6 +212,18 @@ static uint32_t event_name(const hw_reverse_t* r, const hw_holding_t* h,
     return HW_NONE;
   return hw_name_before(s, h->from[next + 1],
                         hw_edge_target(s->edge[h->edge[next + 1]]));
+}
+
+/* The same without the `$` that component-emitter puts before it. */
+static void add_event(const hw_reverse_t* r, const hw_holding_t* h,
+                      unsigned step, uint32_t name, hw_text_t* out) {
+  uint32_t length;
+  const uint8_t* raw = hw_string(r->s, name, &length);
+  uint32_t marks =
+      hw_name_of(r->s, h->from[step], h->edge[step]) == r->callbacks;
+  hw_text_string(out, "`");
+  add_bytes(raw + marks, length - marks, out);
+  hw_text_string(out, "`");
 }
 
 /* What is listened to at a step: " of event `name` on the `Class`", and where
@@ -221,7 +237,7 @@ static void add_emitter(const hw_reverse_t* r, const hw_holding_t* h,
     hw_text_string(out, " of many events");
   } else if (name != HW_NONE) {
     hw_text_string(out, event);
-    add_ticked(s, name, out);
+    add_event(r, h, step, name, out);
   }
   hw_text_string(out, " on the ");
   add_ticked(s, s->name[emitter], out);
@@ -246,10 +262,7 @@ static void add_listener(const hw_reverse_t* r, const hw_holding_t* h,
 static bool add_awaited(const hw_reverse_t* r, const hw_holding_t* h,
                         hw_text_t* out) {
   for (unsigned i = 0; i < h->special; i++) {
-    uint32_t name = hw_name_of(r->s, h->from[i], h->edge[i]);
-    if (hw_edge_kind(r->s->edge[h->edge[i]]) != HW_EDGE_PROPERTY ||
-        (name != r->events && name != r->event_map))
-      continue;
+    if (!hw_step_listens(r, h, i)) continue;
     hw_text_string(out, " but waits");
     add_emitter(r, h, i, " for event ", out);
     return true;

@@ -21,6 +21,7 @@ static const wanted_t wanted[] = {
     WANTED("filename", filename),
     WANTED("_events", events),
     WANTED("<symbol kEvents>", event_map),
+    WANTED("_callbacks", callbacks),
     WANTED("<symbol context_frame>", async_context),
     WANTED("<symbol kResourceStore>", async_store), /* Node.js 20, 22 */
     WANTED("<symbol kAsyncContextFrame>", async_frame),
@@ -42,6 +43,7 @@ static const wanted_t wanted[] = {
     WANTED("system / SourceTextModule", module_record),
     WANTED("system / Cell", cell),
     WANTED("value", value),
+    WANTED("constructor", constructor),
     WANTED("function", generator_function),
 };
 #undef WANTED

@@ -17,12 +17,13 @@ typedef struct {
   /* Strings, HW_NONE if the snapshot has none such. */
   uint32_t context, previous, scope_info, shared, script, script_old;
   uint32_t context_node, scope_info_node, module_node, exports, filename;
-  uint32_t events, async_context, async_store, async_frame, event_map;
+  uint32_t events, event_map, callbacks, async_context, async_store,
+      async_frame;
   uint32_t extension, module_record, cell, value, generator_function;
   uint32_t timeout, immediate, timers_list, idle_next, on_timeout, on_immediate,
       repeat;
   uint32_t reaction, generator, registers, listener, bound, bound_function;
-  uint32_t name_or_scope_info;
+  uint32_t name_or_scope_info, constructor;
   uint32_t main_context; /* node: V8's own objects of the main program */
 } hw_reverse_t;
 

@@ -54,11 +54,9 @@ typedef struct {
 } told_t;
 
 /* Calls that wait, and where they queue: what leaks are the calls. */
-static bool queues(const why_t* w, const told_t* t) {
-  if (t->h.kind != HW_CAUSE_COLLECTION || t->suspended == HW_NONE) return false;
-  for (unsigned i = 0; i < t->h.length; i++)
-    if (hw_step_waits(&w->reverse, t->h.from[i], t->h.edge[i])) return true;
-  return false;
+static bool queues(const told_t* t) {
+  return t->suspended != HW_NONE &&
+         (t->h.kind == HW_CAUSE_COLLECTION || t->h.kind == HW_CAUSE_MODULE);
 }
 
 /* A list whose head is in a function's variable: not a container of things, but
@@ -106,7 +104,9 @@ static void ask(why_t* w, told_t* t) {
   if (t->known) hw_search_owner(&w->search, &t->h);
   if (t->known && t->h.kind == HW_CAUSE_ASYNC_CONTEXT)
     hw_holders_storage(&w->search, &t->h);
-  t->suspended = waiting ? hw_growth_waiting(&w->g) : HW_NONE;
+  t->suspended = waiting || (!w->g.single && hw_growth_calls_back(&w->g))
+                     ? hw_growth_waiting(&w->g)
+                     : HW_NONE;
   if (t->known && t->suspended == HW_NONE && t->h.owner == HW_ANCHOR_NONE &&
       hw_holding_timer_url(&w->reverse, &t->h) != HW_NONE &&
       !hw_url_is_own(w->newer.graph, hw_holding_timer_url(&w->reverse, &t->h)))
@@ -186,7 +186,7 @@ static void add_point(why_t* w, hw_text_t* out) {
   hw_cause_kind_t kind = !t.known          ? HW_CAUSE_UNKNOWN
                          : contexts > 0    ? HW_CAUSE_CONTEXT
                          : by_map          ? t.map.kind
-                         : queues(w, &t)   ? HW_CAUSE_PROMISE
+                         : queues(&t)      ? HW_CAUSE_PROMISE
                          : is_chain(w, &t) ? HW_CAUSE_CLOSURE
                                            : t.h.kind;
   hw_text_format(

@@ -305,7 +305,11 @@ it('a variable is found where it is declared', () => {
     'const cache = new Map()', // 5
     'export let $list = []', // 6
     'const { a, b: renamed } = cache', // 7
-    'class Store {}' // 8
+    'class Store {}', // 8
+    'const source = { start (controller) {', // 9
+    '  const chunk = 1', // 10
+    '} }', // 11
+    'const controller = (chunk) => chunk' // 12
   ].join('\n'))
   const lineOf = (name, within) => declarationLine(file, { name, function: within })
   assert.equal(lineOf('cache'), 5)
@@ -313,6 +317,10 @@ it('a variable is found where it is declared', () => {
   assert.equal(lineOf('$list'), 6)
   assert.equal(lineOf('renamed'), 7)
   assert.equal(lineOf('Store'), 8)
+  assert.equal(lineOf('controller', 'start'), 9)
+  assert.equal(lineOf('controller'), 12)
+  assert.equal(lineOf('chunk', 'controller'), 12)
+  assert.equal(lineOf('chunk', 'start'), 10)
   assert.equal(lineOf('missing'), undefined)
   assert.equal(lineOf('not a name'), undefined)
   assert.equal(declarationLine(path.join(directory, 'missing.js'), { name: 'x' }), undefined)

@@ -184,6 +184,31 @@ describe('why names what grows and what holds it', () => {
     assert.equal(why.suspended.name, 'submit')
   })
 
+  it('calls that wait in a queue of the module', async () => {
+    const older = await snapshotOf('lock')
+    const [, newer, newest] = ['a', 'b', 'c'].map((step) => older.replace('-a.', `-${step}.`))
+    const why = await explain([older, newer, newest])
+    assert.equal(why.kind, 'promise', why.description)
+    assert.equal(why.confirmed, true)
+    assert.match(why.suspended.name, /^(write|update)$/)
+    assert.match(why.heldBy, /^module variable `lock` .*, which is a `Lock`, in its `#waiting`$/)
+  })
+
+  it('calls that wait for an object of a library', async () => {
+    const older = await snapshotOf('subject')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'promise', why.description)
+    assert.equal(why.suspended.name, 'book')
+    assert.match(why.description, /^3,000 more `SafeSubscriber` objects with suspended calls of `book` .* held by module variable `confirmed`/)
+  })
+
+  it('listeners of component-emitter', async () => {
+    const older = await snapshotOf('components')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'listener', why.description)
+    assert.match(why.heldBy, /^listeners of event `reconnect` on the `Emitter` in module variable `manager` /)
+  })
+
   it('the listeners of an open channel', async () => {
     const older = await snapshotOf('ports')
     const why = await explain([older, older.replace('-a.', '-b.')])
