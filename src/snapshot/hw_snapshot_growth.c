@@ -198,18 +198,23 @@ bool hw_growth_waits(const hw_growth_t* g) {
          hw_string_is(s, name, "Promise");
 }
 
-bool hw_growth_calls_back(const hw_growth_t* g) {
+/* Is it an instance of a class of a library? */
+static bool is_of_library(const hw_growth_t* g, uint32_t node) {
   const hw_snapshot_t* s = g->s;
-  uint32_t example = g->trie.place[g->point].example;
-  if (hw_node_kind(s, example) == HW_NODE_CLOSURE) return true;
-  uint32_t proto = hw_target_of(s, example, HW_EDGE_PROPERTY, s->known.proto);
-  if (proto == HW_NONE) return false;
-  uint32_t made_by =
-      hw_target_of(s, proto, HW_EDGE_PROPERTY, g->names->constructor);
+  uint32_t proto = hw_target_of(s, node, HW_EDGE_PROPERTY, s->known.proto);
+  uint32_t made_by = proto == HW_NONE ? HW_NONE
+                                      : hw_target_of(s, proto, HW_EDGE_PROPERTY,
+                                                     g->names->constructor);
   if (made_by == HW_NONE || hw_node_kind(s, made_by) != HW_NODE_CLOSURE)
     return false;
   uint32_t url = hw_closure_url(g->names, made_by);
   return url != HW_NONE && !hw_url_is_own(s, url) && !hw_url_is_of_node(s, url);
+}
+
+bool hw_growth_wakes(const hw_growth_t* g, uint32_t holder) {
+  uint32_t example = g->trie.place[g->point].example;
+  return hw_node_kind(g->s, example) == HW_NODE_CLOSURE ||
+         (is_of_library(g, example) && is_of_library(g, holder));
 }
 
 uint32_t hw_growth_suspended(const hw_growth_t* g, uint32_t place) {

@@ -43,9 +43,9 @@ uint32_t hw_growth_newest(const hw_growth_t* growth, uint32_t place,
  * hold what they hold, not by what holds them. */
 bool hw_growth_waits(const hw_growth_t* growth);
 
-/* Functions, and instances of a library's classes: what may be there to wake
- * somebody up. */
-bool hw_growth_calls_back(const hw_growth_t* growth);
+/* Are the items there to wake somebody up: functions, or what an object of a
+ * library has of the library's own? */
+bool hw_growth_wakes(const hw_growth_t* growth, uint32_t holder);
 
 /* The function of which half or more of a place's newest nodes are suspended
  * calls (one often waits for another), or HW_NONE. */

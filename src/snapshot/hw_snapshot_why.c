@@ -104,9 +104,9 @@ static void ask(why_t* w, told_t* t) {
   if (t->known) hw_search_owner(&w->search, &t->h);
   if (t->known && t->h.kind == HW_CAUSE_ASYNC_CONTEXT)
     hw_holders_storage(&w->search, &t->h);
-  t->suspended = waiting || (!w->g.single && hw_growth_calls_back(&w->g))
-                     ? hw_growth_waiting(&w->g)
-                     : HW_NONE;
+  if (t->known && !w->g.single)
+    waiting = waiting || hw_growth_wakes(&w->g, t->h.holder);
+  t->suspended = waiting ? hw_growth_waiting(&w->g) : HW_NONE;
   if (t->known && t->suspended == HW_NONE && t->h.owner == HW_ANCHOR_NONE &&
       hw_holding_timer_url(&w->reverse, &t->h) != HW_NONE &&
       !hw_url_is_own(w->newer.graph, hw_holding_timer_url(&w->reverse, &t->h)))
