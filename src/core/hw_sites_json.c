@@ -73,10 +73,12 @@ static void put_stack(hw_json_writer_t* json, const hw_sites_t* sites,
   hw_json_close(json, ']');
 }
 
+/* byteLength() makes none, but has a string copied into one piece. */
 static bool makes_buffers(const hw_sites_function_t* function) {
   if (function->kind == HW_SITES_INTERNAL)
-    return strcmp(function->url, "node:buffer") == 0 ||
-           strcmp(function->url, "node:internal/buffer") == 0;
+    return strcmp(function->name, "byteLength") != 0 &&
+           (strcmp(function->url, "node:buffer") == 0 ||
+            strcmp(function->url, "node:internal/buffer") == 0);
   return function->kind == HW_SITES_NATIVE &&
          (strstr(function->name, "ArrayBuffer") != NULL ||
           strcmp(function->name, "Uint8Array") == 0);

@@ -262,10 +262,20 @@ test('Buffers are told by the sites of their wrappers, and labelled', async () =
     function buffers () {
       for (let i = 0; i < 2000; i++) kept.push(Buffer.alloc(20_000))
     }
+    // A string put together is copied when its length is asked for: no Buffer.
+    function pages () {
+      for (let i = 0; i < 2000; i++) {
+        kept.push('page '.repeat(40) + i)
+        Buffer.byteLength(kept.at(-1))
+      }
+    }
     buffers()
+    pages()
     console.log(JSON.stringify(watch.sites()))
     watch.stop()
   })
+  const copies = sites.filter(({ functionName, application }) => [functionName, application?.functionName].includes('pages'))
+  assert.ok(copies.length > 0 && copies.every(({ offHeap }) => !offHeap))
   const site = sites.find(({ offHeap }) => offHeap)
   assert.strictEqual(site.application.functionName, 'buffers')
   assert.ok(site.bytes < 2e6, 'their memory itself is not seen')
