@@ -197,10 +197,12 @@ void hw_sites_expect(hw_sites_t* sites, double rate);
  * grows k times as fast counts for 1 / k² of its growth.
  *
  * V8's optimizing compiler inlines functions, and what an inlined one
- * allocates counts for the function it was inlined into. So where a site has
- * no function of the application, the heaviest site is looked for that was
- * called through the same function. If that one stopped growing when the first
- * began, the two are taken for one; if not, its function is named as inferred.
+ * allocates counts for the function it was inlined into. So where one site
+ * stopped growing when another began, whose stack is the same but for functions
+ * that it lacks, the two are taken for one. And where a site has no function of
+ * the application, the heaviest site is looked for that was called through the
+ * same function, with the same consequence; or if that one goes on, its
+ * function is named as inferred.
  *
  * Returns the number written. Valid until the next reading or ranking.
  */

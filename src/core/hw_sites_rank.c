@@ -19,6 +19,11 @@
 /* A site that shrinks is ranked after all that grow. */
 #define SHRINKING 1e-6
 
+/* Of two sites that are one, the share of bytes on the other's side. */
+#define MISPLACED 0.1
+/* What an older one must have to be taken for one with a newer. */
+#define FEW_SAMPLES 3
+
 /* Fewer observations than that make no slope. */
 #define FEW_OBSERVATIONS 3
 
@@ -194,16 +199,55 @@ static hw_site_t* heaviest_through(hw_sites_t* sites, uint32_t function) {
   return heaviest;
 }
 
-/* Whether `older` has stopped where `newer` begins. */
+/* Whether `older` stops where `newer` begins: there is a moment with next to
+ * nothing of the one after it and of the other before. */
 static bool is_continued(const hw_sites_t* sites, const hw_site_t* older,
                          const hw_site_t* newer) {
-  profile_t a = profile_of(sites, older), b = profile_of(sites, newer);
-  if (a.count < FEW_PARTS || sum_of(&a, 0) <= 0 || sum_of(&b, 0) <= 0)
-    return false;
-  int quarter = a.count / 4;
-  double early = sum_of(&b, 0) - sum_of(&b, quarter);
-  double late = sum_of(&a, a.count - quarter);
-  return early < sum_of(&b, 0) * 0.05 && late < sum_of(&a, 0) * 0.05;
+  double end_ms;
+  uint32_t count = looked_at(sites, &end_ms);
+  double after = 0, before = 0, total = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    after += older->intervals[i];
+    total += newer->intervals[i];
+  }
+  double all = after;
+  if (all <= 0 || total <= 0) return false;
+  for (uint32_t i = 0; i + 1 < count; i++) {
+    after -= older->intervals[i];
+    before += newer->intervals[i];
+    if (after / all + before / total < MISPLACED) return true;
+  }
+  return false;
+}
+
+/* The functions of the application on the stack, each once, innermost first,
+ * as what tells sites apart. */
+static uint32_t application_of(const hw_sites_t* sites, const hw_site_t* site,
+                               uint16_t list[HW_SITES_CALLERS]) {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < site->depth && count < HW_SITES_CALLERS; i++) {
+    uint16_t function = site->stack[i];
+    bool known = sites->functions[function].kind != HW_SITES_APPLICATION;
+    for (uint32_t k = 0; k < count && !known; k++)
+      known = list[k] == function;
+    if (!known) list[count++] = function;
+  }
+  return count;
+}
+
+/* Whether `newer` is how `older` looks with some of its functions inlined into
+ * their callers: the same function allocates, or it is one of those. */
+static bool is_inlined(const hw_sites_t* sites, const hw_site_t* older,
+                       const hw_site_t* newer) {
+  uint16_t left[HW_SITES_CALLERS], all[HW_SITES_CALLERS];
+  uint32_t callers = application_of(sites, newer, left), found = 0;
+  uint32_t count = application_of(sites, older, all);
+  bool innermost =
+      older->top == older->application && newer->top == newer->application;
+  if (older->top != newer->top && !innermost) return false;
+  for (uint32_t i = 0; i < count && found < callers; i++)
+    found += all[i] == left[found];
+  return found == callers && count > callers;
 }
 
 static void join(const hw_sites_t* sites, hw_site_t* into,
@@ -225,27 +269,57 @@ static hw_site_t* find_candidate(const candidate_t* list, size_t count,
   return NULL;
 }
 
-/* Finds who in the application stands behind a site that shows none of it. */
-static void find_application(hw_sites_t* sites, candidate_t* list, size_t count,
-                             candidate_t* candidate) {
+/* The heaviest site that looks like `newer` now; NULL if there is none. What
+ * few samples say may be chance. */
+static hw_site_t* before_inlining(hw_sites_t* sites, const hw_site_t* newer) {
+  double least = FEW_SAMPLES * (double)sites->sample_interval_bytes;
+  hw_site_t* heaviest = NULL;
+  for (uint32_t n = 0; n < sites->site_count; n++) {
+    hw_site_t* site = &sites->sites[n];
+    if (site->key == 0 || site->key == newer->key || site->settled < least ||
+        (heaviest != NULL && site->settled <= heaviest->settled) ||
+        !passes_through(site, newer->application) ||
+        !is_inlined(sites, site, newer) || !is_continued(sites, site, newer))
+      continue;
+    heaviest = site;
+  }
+  return heaviest;
+}
+
+/* Makes two sites one, under the name of the older. */
+static void take_for_one(hw_sites_t* sites, candidate_t* list, size_t count,
+                         candidate_t* candidate, const hw_site_t* older) {
   hw_site_t* site = candidate->site;
-  if (site->application != HW_SITES_NONE || site->settled <= 0) return;
-  const hw_site_t* behind = heaviest_through(sites, site->top);
-  if (behind == NULL) return;
-  candidate->ranked.application = behind->application;
-  candidate->ranked.inferred = true;
-  if (!is_continued(sites, behind, site)) return;
-  hw_site_t* partner = find_candidate(list, count, behind->key);
+  hw_site_t* partner = find_candidate(list, count, older->key);
   if (partner != NULL) {
     join(sites, partner, site);
     site->settled = 0;
     site->key = 0;
     return;
   }
-  hw_site_t joined = *behind;
+  hw_site_t joined = *older;
   join(sites, &joined, site);
   *site = joined;
+  candidate->ranked.application = joined.application;
   candidate->ranked.inferred = false;
+}
+
+/* Finds who in the application stands behind a site that shows none of it, or
+ * that V8 has inlined a part of. */
+static void find_application(hw_sites_t* sites, candidate_t* list, size_t count,
+                             candidate_t* candidate) {
+  hw_site_t* site = candidate->site;
+  if (site->settled <= 0) return;
+  const hw_site_t* behind = site->application == HW_SITES_NONE
+                                ? heaviest_through(sites, site->top)
+                                : before_inlining(sites, site);
+  if (behind == NULL) return;
+  if (site->application != HW_SITES_NONE || is_continued(sites, behind, site)) {
+    take_for_one(sites, list, count, candidate, behind);
+    return;
+  }
+  candidate->ranked.application = behind->application;
+  candidate->ranked.inferred = true;
 }
 
 /* -- Ranking ------------------------------------------------------------- */

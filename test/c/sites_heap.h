@@ -33,7 +33,10 @@ enum {
   INLINED,
   IDLE,
   OWN,
-  LISTENER
+  LISTENER,
+  QUERY,
+  IN_QUERY,
+  IN_HANDLER
 };
 
 static const call_t calls[] = {
@@ -49,6 +52,9 @@ static const call_t calls[] = {
     [IDLE] = {0, "(IDLE)", "", -1},
     [OWN] = {9, "sites", "/app/node_modules/heapwatch/lib/sites.js", HANDLER},
     [LISTENER] = {10, "onLeak", "/app/server.js", OWN},
+    [QUERY] = {11, "query", "/app/server.js", HANDLER},
+    [IN_QUERY] = {12, "row", "/app/rows.js", QUERY},
+    [IN_HANDLER] = {12, "row", "/app/rows.js", HANDLER},
 };
 #define CALLS ((int)COUNT_OF(calls))
 

@@ -57,6 +57,66 @@ static void an_inlined_function_is_one_with_what_it_became(void** state) {
   stop(heap);
 }
 
+/* `count` seconds of a leak, of which the first six are at `before`. */
+static heap_t* leak_at(int before, int after, int count, int each) {
+  heap_t* heap = start();
+  for (int second = 0; second < count; second++) {
+    for (int i = 0; i < each; i++)
+      allocate(heap, second < 6 ? before : after, 1000);
+    tick(heap);
+  }
+  return heap;
+}
+
+static void a_function_inlined_into_another_of_the_application_is_still_named(
+    void** state) {
+  (void)state;
+  heap_t* heap = leak_at(IN_QUERY, IN_HANDLER, 32, 5);
+  hw_sites_ranked_t ranked[4];
+  assert_int_equal(hw_sites_rank(heap->sites, ranked, 4), 1);
+  assert_string_equal(name_of(heap, ranked[0].top), "row");
+  assert_string_equal(name_of(heap, ranked[0].stack[1]), "query");
+  assert_near(ranked[0].bytes, 160000, 1e-9);
+  assert_int_equal(ranked[0].trend, HW_SITES_GROWING);
+  assert_near(ranked[0].growth_rate, 5000, 0.05);
+  stop(heap);
+  /* The one that allocates itself. */
+  heap = leak_at(LEAKY, HANDLER, 32, 5);
+  assert_int_equal(hw_sites_rank(heap->sites, ranked, 4), 1);
+  assert_string_equal(name_of(heap, ranked[0].top), "leaky");
+  assert_near(ranked[0].bytes, 160000, 1e-9);
+  stop(heap);
+}
+
+static void what_is_called_in_two_ways_is_not_inlined(void** state) {
+  (void)state;
+  heap_t* heap = start();
+  for (int second = 0; second < 32; second++) {
+    for (int i = 0; i < 5; i++) {
+      allocate(heap, second < 20 ? IN_QUERY : CHURN, 1000);
+      allocate(heap, IN_HANDLER, 1000);
+    }
+    tick(heap);
+  }
+  hw_sites_ranked_t ranked[4];
+  assert_int_equal(hw_sites_rank(heap->sites, ranked, 4), 3);
+  assert_string_equal(name_of(heap, ranked[0].stack[1]), "handler");
+  stop(heap);
+  /* Nor what is called by others, nor what has too few samples to tell. */
+  heap = leak_at(CACHE, IN_HANDLER, 32, 5);
+  assert_int_equal(hw_sites_rank(heap->sites, ranked, 4), 2);
+  stop(heap);
+  heap = start();
+  allocate(heap, IN_QUERY, 1000);
+  for (int second = 0; second < 32; second++) {
+    for (int i = 0; i < 5; i++)
+      allocate(heap, IN_HANDLER, 1000);
+    tick(heap);
+  }
+  assert_int_equal(hw_sites_rank(heap->sites, ranked, 4), 2);
+  stop(heap);
+}
+
 static void an_internal_site_beside_one_that_goes_on_infers_its_caller(
     void** state) {
   (void)state;
@@ -172,6 +232,9 @@ int main(void) {
           a_leak_ranks_above_a_full_cache_and_churn_with_more_bytes),
       cmocka_unit_test(what_lives_for_a_few_seconds_is_churn),
       cmocka_unit_test(an_inlined_function_is_one_with_what_it_became),
+      cmocka_unit_test(
+          a_function_inlined_into_another_of_the_application_is_still_named),
+      cmocka_unit_test(what_is_called_in_two_ways_is_not_inlined),
       cmocka_unit_test(
           an_internal_site_beside_one_that_goes_on_infers_its_caller),
       cmocka_unit_test(what_came_since_the_last_collection_is_not_settled),
