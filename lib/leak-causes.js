@@ -158,7 +158,11 @@ async function findCause (leak, options, run) {
     const fourth = await takeMore(options, signal)
     if (!fourth) return found
     files.push(fourth)
-    return { ...await compare(files, options, signal), pauses: [...pauses, fourth.pause] }
+    const again = await compare(files, options, signal).catch((error) => {
+      if (signal.aborted) throw error
+      return found // which says at least what grew
+    })
+    return { ...again, pauses: [...pauses, fourth.pause] }
   } finally {
     for (const { fd } of files) fs.close(fd, () => {})
   }

@@ -196,7 +196,8 @@ describe('a watch with the option cause', { skip }, () => {
     ['takes a fourth snapshot if it was something else that grew from the first to the second', 'never'],
     ['takes a fourth snapshot if it did not grow from the second to the third', 'pauses'],
     ['makes do with three that disagree if the leak is over before the fourth', 'over'],
-    ['makes do with three that disagree if there can be no fourth', 'removed']
+    ['makes do with three that disagree if there can be no fourth', 'removed'],
+    ['makes do with three that disagree if the fourth cannot be read', 'cut']
   ]) {
     it(what, { timeout: 240_000 }, async () => {
       const there = fs.mkdtempSync(path.join(directory, 'fourth-'))
@@ -209,6 +210,7 @@ describe('a watch with the option cause', { skip }, () => {
           if (taken === 1 && ends === 'pauses') idle = true
           const result = await snapshotInto(...args)
           if (++taken === 3) idle = false
+          if (taken === 4 && ends === 'cut') require('node:fs').ftruncateSync(args[0], 1000)
           if (taken === 3 && ends === 'over') setTimeout(() => causes.over(heap), 1000)
           if (taken === 3 && ends === 'removed') require('node:fs').rmdirSync(there)
           return result
@@ -239,7 +241,8 @@ describe('a watch with the option cause', { skip }, () => {
         assert.equal(found.kind, 'unknown')
         assert.match(found.description, /^not the same grew .*`once`.*; then .*`always`/)
         assert.equal(found.confirmed, false)
-        assert.equal(found.pauses.length, 3)
+        assert.equal(found.pauses.length, ends === 'cut' ? 4 : 3)
+        assert.equal(found.code, undefined)
       }
     })
   }
