@@ -147,11 +147,13 @@ static uint32_t site_of_path(hw_sites_t* sites, uint32_t depth) {
   }
   uint32_t number = take_site(sites);
   if (number == HW_SITES_NONE) return number;
-  sites->sites[number] =
-      (hw_site_t){.key = key,
-                  .next = *bucket,
-                  .top = top,
-                  .application = count > 0 ? list[0] : HW_SITES_NONE};
+  hw_site_t* site = &sites->sites[number];
+  *site = (hw_site_t){.key = key,
+                      .next = *bucket,
+                      .top = top,
+                      .application = count > 0 ? list[0] : HW_SITES_NONE,
+                      .callers = count};
+  memcpy(site->caller, list, count * sizeof(list[0]));
   *bucket = number + 1;
   sites->live_sites++;
   return number;

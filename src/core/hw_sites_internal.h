@@ -21,6 +21,8 @@ typedef struct {
   uint32_t next; /* in its bucket */
   uint32_t top;
   uint32_t application;
+  uint32_t callers; /* of the application, the innermost first */
+  uint16_t caller[HW_SITES_CALLERS];
   uint32_t depth;
   uint16_t stack[HW_SITES_STACK]; /* of its heaviest call in this reading */
   double stack_bytes;

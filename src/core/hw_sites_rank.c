@@ -220,34 +220,16 @@ static bool is_continued(const hw_sites_t* sites, const hw_site_t* older,
   return false;
 }
 
-/* The functions of the application on the stack, each once, innermost first,
- * as what tells sites apart. */
-static uint32_t application_of(const hw_sites_t* sites, const hw_site_t* site,
-                               uint16_t list[HW_SITES_CALLERS]) {
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < site->depth && count < HW_SITES_CALLERS; i++) {
-    uint16_t function = site->stack[i];
-    bool known = sites->functions[function].kind != HW_SITES_APPLICATION;
-    for (uint32_t k = 0; k < count && !known; k++)
-      known = list[k] == function;
-    if (!known) list[count++] = function;
-  }
-  return count;
-}
-
 /* Whether `newer` is how `older` looks with some of its functions inlined into
  * their callers: the same function allocates, or it is one of those. */
-static bool is_inlined(const hw_sites_t* sites, const hw_site_t* older,
-                       const hw_site_t* newer) {
-  uint16_t left[HW_SITES_CALLERS], all[HW_SITES_CALLERS];
-  uint32_t callers = application_of(sites, newer, left), found = 0;
-  uint32_t count = application_of(sites, older, all);
+static bool is_inlined(const hw_site_t* older, const hw_site_t* newer) {
+  uint32_t found = 0;
   bool innermost =
       older->top == older->application && newer->top == newer->application;
   if (older->top != newer->top && !innermost) return false;
-  for (uint32_t i = 0; i < count && found < callers; i++)
-    found += all[i] == left[found];
-  return found == callers && count > callers;
+  for (uint32_t i = 0; i < older->callers && found < newer->callers; i++)
+    found += older->caller[i] == newer->caller[found];
+  return found == newer->callers && older->callers > newer->callers;
 }
 
 static void join(const hw_sites_t* sites, hw_site_t* into,
@@ -278,8 +260,7 @@ static hw_site_t* before_inlining(hw_sites_t* sites, const hw_site_t* newer) {
     hw_site_t* site = &sites->sites[n];
     if (site->key == 0 || site->key == newer->key || site->settled < least ||
         (heaviest != NULL && site->settled <= heaviest->settled) ||
-        !passes_through(site, newer->application) ||
-        !is_inlined(sites, site, newer) || !is_continued(sites, site, newer))
+        !is_inlined(site, newer) || !is_continued(sites, site, newer))
       continue;
     heaviest = site;
   }
