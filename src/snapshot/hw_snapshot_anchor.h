@@ -136,6 +136,9 @@ uint32_t hw_search_forward(hw_search_t* search, uint32_t node);
  * an event; else HW_NONE. */
 uint32_t hw_holding_example(const hw_reverse_t* r, const hw_holding_t* h);
 
+/* Of listeners, can the event be told? */
+bool hw_holding_names_event(const hw_reverse_t* r, const hw_holding_t* h);
+
 /* Is it a variable of a module that is Node.js's own: nobody's but Node's? */
 bool hw_holding_is_of_node(const hw_reverse_t* r, const hw_holding_t* h);
 

@@ -88,16 +88,28 @@ static uint32_t awaited(const hw_holding_t* h, hw_cause_kind_t kind,
   return hw_edge_target(s->edge[h->edge[h->special + 1]]);
 }
 
-void hw_holders_waiting(hw_search_t* search, const uint32_t* node,
-                        uint32_t count, hw_holding_t* h) {
+/* Are all held by one and the same timer, or listener? */
+static bool awaits_one(hw_search_t* search, const uint32_t* node,
+                       uint32_t count, const hw_holding_t* h) {
   const hw_snapshot_t* s = search->r->s;
   uint32_t one = awaited(h, h->kind, s);
   hw_holding_t other;
-  if (one == HW_NONE || count < SHARED) return;
+  if (one == HW_NONE || count < SHARED) return false;
   for (uint32_t i = 0; i < SHARED; i++) {
     hw_search_run(search, node[(uint64_t)i * count / SHARED], &other);
-    if (awaited(&other, h->kind, s) != one) return;
+    if (awaited(&other, h->kind, s) != one) return false;
   }
+  return true;
+}
+
+bool hw_holders_one_timer(hw_search_t* search, const uint32_t* node,
+                          uint32_t count, const hw_holding_t* h) {
+  return h->kind == HW_CAUSE_TIMER && awaits_one(search, node, count, h);
+}
+
+void hw_holders_waiting(hw_search_t* search, const uint32_t* node,
+                        uint32_t count, hw_holding_t* h) {
+  if (!awaits_one(search, node, count, h)) return;
   unsigned after = h->kind == HW_CAUSE_TIMER ? 0 : h->special + 1;
   for (unsigned i = after; i < h->length; i++) {
     if (!hw_step_waits(search->r, h->from[i], h->edge[i])) continue;

@@ -19,6 +19,10 @@ uint32_t hw_holders_agree(hw_search_t* search, const uint32_t* node,
 void hw_holders_collection(hw_search_t* search, const uint32_t* node,
                            uint32_t count, hw_holding_t* h);
 
+/* Are all held by one and the same timer? */
+bool hw_holders_one_timer(hw_search_t* search, const uint32_t* node,
+                          uint32_t count, const hw_holding_t* h);
+
 /* One timer or listener that all are held by, through functions that wait, is
  * only what the last of them waits for. */
 void hw_holders_waiting(hw_search_t* search, const uint32_t* node,

@@ -245,6 +245,10 @@ static void add_emitter(const hw_reverse_t* r, const hw_holding_t* h,
     add_reached(r, h, emitter, out);
 }
 
+bool hw_holding_names_event(const hw_reverse_t* r, const hw_holding_t* h) {
+  return h->special != HW_NONE && event_name(r, h, h->special) != HW_NONE;
+}
+
 uint32_t hw_holding_example(const hw_reverse_t* r, const hw_holding_t* h) {
   if (!h->among) return HW_NONE;
   return h->kind == HW_CAUSE_LISTENER

@@ -77,6 +77,41 @@ static void ask_below(why_t* w, told_t* t) {
   t->samples = hw_growth_newest(&w->g, t->asked, t->node);
 }
 
+#define LEVELS_BELOW 6
+
+static bool is_agreed(const told_t* t) {
+  return t->votes * 2 >= t->samples && t->votes > 0;
+}
+
+/* What an open handle does for the program is told by what it holds: further
+ * down, until what is listened to can be told. */
+static void ask_of_handle(why_t* w, told_t* t) {
+  told_t below = *t;
+  ask_below(w, &below);
+  w->search.only = HW_ANCHOR_HANDLE;
+  for (unsigned level = 0; level < LEVELS_BELOW; level++) {
+    below.votes = agree(w, below.node, below.samples, &below.h);
+    if (level == 0 || is_agreed(&below)) *t = below;
+    if (is_agreed(t) && (t->h.kind != HW_CAUSE_LISTENER ||
+                         hw_holding_names_event(&w->reverse, &t->h)))
+      break;
+    uint32_t next = hw_growth_largest_below(&w->g, below.asked);
+    if (next == below.asked) break;
+    below.asked = next;
+    below.samples = hw_growth_newest(&w->g, next, below.node);
+  }
+  w->search.only = HW_ANCHOR_NONE;
+}
+
+/* Is it one timer by which all are held, and a variable of the program's own by
+ * which they would be without it? Then that is what they are in. */
+static void prefer_variable(why_t* w, told_t* t) {
+  hw_holding_t second;
+  if (hw_holders_one_timer(&w->search, t->node, t->samples, &t->h) &&
+      hw_holders_second(&w->search, t->node, t->samples, &t->h, &second))
+    t->h = second;
+}
+
 static void ask(why_t* w, told_t* t) {
   bool waiting = !w->g.single && hw_growth_waits(&w->g);
   t->payload = w->g.single ? w->g.point : hw_growth_payload(&w->g);
@@ -88,18 +123,13 @@ static void ask(why_t* w, told_t* t) {
   else if (!w->g.single)
     t->samples = hw_growth_newest(&w->g, t->asked, t->node);
   t->votes = agree(w, t->node, t->samples, &t->h);
-  if (!w->g.single && !waiting && t->h.anchor == HW_ANCHOR_HANDLE) {
-    /* What an open handle does for the program is told by what it holds. */
-    ask_below(w, t);
-    w->search.only = HW_ANCHOR_HANDLE;
-    t->votes = agree(w, t->node, t->samples, &t->h);
-    w->search.only = HW_ANCHOR_NONE;
-  }
-  t->known = t->votes * 2 >= t->samples && t->votes > 0 &&
-             t->h.anchor != HW_ANCHOR_NONE;
+  if (!w->g.single && !waiting && t->h.anchor == HW_ANCHOR_HANDLE)
+    ask_of_handle(w, t);
+  t->known = is_agreed(t) && t->h.anchor != HW_ANCHOR_NONE;
   if (t->known && !w->g.single) {
     hw_holders_collection(&w->search, t->node, t->samples, &t->h);
     hw_holders_waiting(&w->search, t->node, t->samples, &t->h);
+    prefer_variable(w, t);
   }
   if (t->known) hw_search_owner(&w->search, &t->h);
   if (t->known && t->h.kind == HW_CAUSE_ASYNC_CONTEXT)

@@ -216,6 +216,21 @@ describe('why names what grows and what holds it', () => {
     assert.match(why.description, /^\d+ more `MessagePort` objects with `Session` .* held by listeners of event `message` on the `BroadcastChannel` reached from an open handle$/)
   })
 
+  it('the event of an open port that has listeners of several', async () => {
+    const older = await snapshotOf('replies')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'listener', why.description)
+    assert.match(why.heldBy, /^listeners of event `close` on the `MessagePort`, which is an open handle$/)
+  })
+
+  it('the variable, where one timer holds all besides', async () => {
+    const older = await snapshotOf('published')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'promise', why.description)
+    assert.equal(why.suspended.name, 'complete')
+    assert.match(why.heldBy, /^module variable `articles` /)
+  })
+
   it('and says that it does not know, of what Node.js alone holds', async () => {
     const older = await snapshotOf('channel')
     const why = await explain([older, older.replace('-a.', '-b.')])
