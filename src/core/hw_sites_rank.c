@@ -224,12 +224,13 @@ static bool is_continued(const hw_sites_t* sites, const hw_site_t* older,
  * their callers: the same function allocates, or it is one of those. */
 static bool is_inlined(const hw_site_t* older, const hw_site_t* newer) {
   uint32_t found = 0;
+  if (older->callers <= newer->callers) return false;
   bool innermost =
       older->top == older->application && newer->top == newer->application;
   if (older->top != newer->top && !innermost) return false;
   for (uint32_t i = 0; i < older->callers && found < newer->callers; i++)
     found += older->caller[i] == newer->caller[found];
-  return found == newer->callers && older->callers > newer->callers;
+  return found == newer->callers;
 }
 
 static void join(const hw_sites_t* sites, hw_site_t* into,
@@ -252,15 +253,16 @@ static hw_site_t* find_candidate(const candidate_t* list, size_t count,
 }
 
 /* The heaviest site that looks like `newer` now; NULL if there is none. What
- * few samples say may be chance. */
+ * few samples say may be chance. Most sites begin too early to be any. */
 static hw_site_t* before_inlining(hw_sites_t* sites, const hw_site_t* newer) {
   double least = FEW_SAMPLES * (double)sites->sample_interval_bytes;
   hw_site_t* heaviest = NULL;
+  if (newer->intervals[0] >= MISPLACED * newer->settled) return NULL;
   for (uint32_t n = 0; n < sites->site_count; n++) {
     hw_site_t* site = &sites->sites[n];
-    if (site->key == 0 || site->key == newer->key || site->settled < least ||
+    if (site->key == 0 || !is_inlined(site, newer) || site->settled < least ||
         (heaviest != NULL && site->settled <= heaviest->settled) ||
-        !is_inlined(site, newer) || !is_continued(sites, site, newer))
+        !is_continued(sites, site, newer))
       continue;
     heaviest = site;
   }
