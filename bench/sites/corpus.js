@@ -12,8 +12,8 @@
 // A site is right if the innermost function of the application on its stack, or
 // its caller, is the one that such a line belongs to: the innermost around it,
 // and where that begins in the line, also the next, which makes it there.
-// common.js, which makes the corpus's data and load, is passed over: it stands
-// for a library and for the network.
+// common.js, which makes the corpus's data and load, stands for a library and for
+// the network, and lies where libraries do.
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -40,7 +40,7 @@ function functionsAround (file, line) {
 /** Whether a site names one of the labelled lines. */
 function isRight (site, lines) {
   const frames = [...site.stack, ...(site.inferred ? [site.application] : [])]
-    .filter(({ kind, url }) => kind === 'application' && !url.endsWith('/common.js')).slice(0, 2)
+    .filter(({ kind }) => kind === 'application').slice(0, 2)
   return lines.some((label) => {
     const [name, line] = label.split(':')
     const file = path.join(CORPUS, name)
@@ -83,6 +83,7 @@ async function main () {
     json: { type: 'string' }
   })
   await install()
+  fs.copyFileSync(path.join(CORPUS, 'common.js'), path.join(CORPUS, 'node_modules', 'heapwatch-corpus-common.js'))
   console.log(execFileSync(node, ['--version'], { encoding: 'utf8' }).trim())
   const leaks = names.filter((name) => labels[name].leak && labels[name].metric === 'heap')
   const counts = { announced: 0, sampled: 0, first: 0, three: 0 }

@@ -200,9 +200,9 @@ void hw_sites_expect(hw_sites_t* sites, double rate);
  * allocates counts for the function it was inlined into. So where one site
  * stopped growing when another began, whose stack is the same but for functions
  * that it lacks, the two are taken for one. And where a site has no function of
- * the application, the heaviest site is looked for that was called through the
- * same function, with the same consequence; or if that one goes on, its
- * function is named as inferred.
+ * the application, the heaviest site is looked for in which the innermost of
+ * its functions that does so calls one of the application, with the same
+ * consequence; or if that site goes on, its function is named as inferred.
  *
  * Returns the number written. Valid until the next reading or ranking.
  */

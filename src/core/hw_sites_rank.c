@@ -179,22 +179,40 @@ static size_t select_candidates(hw_sites_t* sites, candidate_t* list) {
 
 /* -- Inlining ------------------------------------------------------------ */
 
-static bool passes_through(const hw_site_t* site, uint32_t function) {
-  for (uint32_t i = 0; i < site->depth; i++) {
-    if (site->stack[i] == function) return true;
-  }
-  return false;
+/* How many frames are inside of the call of `function`; the depth if there is
+ * none. */
+static uint32_t frames_inside(const hw_site_t* site, uint32_t function) {
+  uint32_t i = 0;
+  while (i < site->depth && site->stack[i] != function)
+    i++;
+  return i;
 }
 
-/* The heaviest site of the application that was called through `function`. */
+/* Whether `function` calls a function of the application there. */
+static bool leads_to_application(const hw_site_t* site, uint32_t function) {
+  uint32_t inside = frames_inside(site, function);
+  return site->application != HW_SITES_NONE && inside < site->depth &&
+         frames_inside(site, site->application) < inside;
+}
+
+/* The heaviest site in which `function` calls one of the application. */
 static hw_site_t* heaviest_through(hw_sites_t* sites, uint32_t function) {
   hw_site_t* heaviest = NULL;
   for (uint32_t n = 0; n < sites->site_count; n++) {
     hw_site_t* site = &sites->sites[n];
-    if (site->key == 0 || site->application == HW_SITES_NONE ||
-        !passes_through(site, function))
-      continue;
+    if (site->key == 0 || !leads_to_application(site, function)) continue;
     if (heaviest == NULL || site->settled > heaviest->settled) heaviest = site;
+  }
+  return heaviest;
+}
+
+/* Into one of the functions on this stack, which has none of the application,
+ * V8 may have inlined one: into the innermost that calls any elsewhere. */
+static hw_site_t* heaviest_behind(hw_sites_t* sites, const hw_site_t* site) {
+  hw_site_t* heaviest = NULL;
+  for (uint32_t i = 0; i < site->depth && heaviest == NULL; i++) {
+    if (sites->functions[site->stack[i]].kind != HW_SITES_NATIVE)
+      heaviest = heaviest_through(sites, site->stack[i]);
   }
   return heaviest;
 }
@@ -294,7 +312,7 @@ static void find_application(hw_sites_t* sites, candidate_t* list, size_t count,
   hw_site_t* site = candidate->site;
   if (site->settled <= 0) return;
   const hw_site_t* behind = site->application == HW_SITES_NONE
-                                ? heaviest_through(sites, site->top)
+                                ? heaviest_behind(sites, site)
                                 : before_inlining(sites, site);
   if (behind == NULL) return;
   if (site->application != HW_SITES_NONE || is_continued(sites, behind, site)) {

@@ -36,7 +36,9 @@ enum {
   LISTENER,
   QUERY,
   IN_QUERY,
-  IN_HANDLER
+  IN_HANDLER,
+  PARSE,
+  HANDLER_PARSE
 };
 
 static const call_t calls[] = {
@@ -55,6 +57,8 @@ static const call_t calls[] = {
     [QUERY] = {11, "query", "/app/server.js", HANDLER},
     [IN_QUERY] = {12, "row", "/app/rows.js", QUERY},
     [IN_HANDLER] = {12, "row", "/app/rows.js", HANDLER},
+    [PARSE] = {13, "parse", "/app/node_modules/lib/parse.js", ENTRY},
+    [HANDLER_PARSE] = {13, "parse", "/app/node_modules/lib/parse.js", HANDLER},
 };
 #define CALLS ((int)COUNT_OF(calls))
 

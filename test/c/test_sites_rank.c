@@ -133,6 +133,24 @@ static void an_internal_site_beside_one_that_goes_on_infers_its_caller(
   stop(heap);
 }
 
+/* `parse` is also called by handler, but nothing was inlined into parse. */
+static void what_a_library_allocates_infers_who_calls_it_from_there(
+    void** state) {
+  (void)state;
+  heap_t* heap = start();
+  for (int second = 0; second < 16; second++) {
+    allocate(heap, PARSE, 1000);
+    allocate(heap, INLINED, 200);
+    allocate(heap, HANDLER_PARSE, 100);
+    tick(heap);
+  }
+  hw_sites_ranked_t site = find(heap, "parse");
+  assert_near(site.bytes, 16000, 1e-9);
+  assert_true(site.inferred);
+  assert_string_equal(name_of(heap, site.application), "inlined");
+  stop(heap);
+}
+
 static void what_came_since_the_last_collection_is_not_settled(void** state) {
   (void)state;
   heap_t* heap = start();
@@ -232,6 +250,7 @@ int main(void) {
           a_leak_ranks_above_a_full_cache_and_churn_with_more_bytes),
       cmocka_unit_test(what_lives_for_a_few_seconds_is_churn),
       cmocka_unit_test(an_inlined_function_is_one_with_what_it_became),
+      cmocka_unit_test(what_a_library_allocates_infers_who_calls_it_from_there),
       cmocka_unit_test(
           a_function_inlined_into_another_of_the_application_is_still_named),
       cmocka_unit_test(what_is_called_in_two_ways_is_not_inlined),
