@@ -214,28 +214,46 @@ static bool is_of_library(const hw_growth_t* g, uint32_t node) {
 bool hw_growth_wakes(const hw_growth_t* g, uint32_t holder) {
   uint32_t example = g->trie.place[g->point].example;
   return hw_node_kind(g->s, example) == HW_NODE_CLOSURE ||
+         g->s->name[example] == g->names->reaction ||
          (is_of_library(g, example) && is_of_library(g, holder));
 }
 
-uint32_t hw_growth_suspended(const hw_growth_t* g, uint32_t place) {
+/* The function whose suspended calls retain half or more of what those of a
+ * place's newest nodes do: of the program's own alone, or of all. */
+static uint32_t suspended(const hw_growth_t* g, uint32_t place, bool own) {
   const hw_snapshot_t* s = g->s;
   uint32_t node[HW_HOLDERS_MAX];
+  uint32_t function[HW_HOLDERS_MAX];
   uint32_t best = HW_NONE;
-  uint32_t most = 0;
+  uint32_t calls = 0;
+  uint64_t most = 0;
+  uint64_t total = 0;
   if (s->name[g->trie.place[place].example] != g->names->generator)
     return HW_NONE;
   uint32_t count = hw_growth_newest(g, place, node);
-  for (uint32_t i = 0; i < count; i++)
-    node[i] = hw_generator_closure(g->names, node[i]);
   for (uint32_t i = 0; i < count; i++) {
-    uint32_t votes = 0;
-    for (uint32_t k = 0; k < count; k++)
-      votes += hw_closure_same(s, node[i], node[k]);
-    if (votes <= most) continue;
-    most = votes;
-    best = node[i];
+    uint32_t closure = hw_generator_closure(g->names, node[i]);
+    if (closure == HW_NONE ||
+        (own && !hw_url_is_own(s, hw_closure_url(g->names, closure))))
+      continue;
+    node[calls] = node[i];
+    function[calls++] = closure;
+    total += s->retained[node[i]];
   }
-  return count > 0 && most * 2 >= count ? best : HW_NONE;
+  for (uint32_t i = 0; i < calls; i++) {
+    uint64_t bytes = 0;
+    for (uint32_t k = 0; k < calls; k++)
+      if (hw_closure_same(s, function[i], function[k]))
+        bytes += s->retained[node[k]];
+    if (bytes <= most) continue;
+    most = bytes;
+    best = function[i];
+  }
+  return most * 2 >= total && calls * 4 >= count ? best : HW_NONE;
+}
+
+uint32_t hw_growth_suspended(const hw_growth_t* g, uint32_t place) {
+  return suspended(g, place, false);
 }
 
 static int64_t added_to(const hw_place_t* p) {
@@ -244,19 +262,21 @@ static int64_t added_to(const hw_place_t* p) {
 
 uint32_t hw_growth_waiting(const hw_growth_t* g) {
   const hw_trie_t* t = &g->trie;
+  const hw_place_t* point = &t->place[g->point];
   uint32_t best = HW_NONE;
-  int64_t most = added_to(&t->place[g->point]) / 2;
+  int64_t most = 0;
   uint8_t* below = calloc((size_t)t->count + 1, 1);
   if (below == NULL) return HW_NONE;
   below[g->point] = 1;
   for (uint32_t i = g->point; i < t->count; i++) {
     const hw_place_t* p = &t->place[i];
     if (i > g->point) below[i] = below[p->parent];
-    if (!below[i] || p->example == HW_NONE || added_to(p) <= most) continue;
-    uint32_t closure = hw_growth_suspended(g, i);
-    if (closure == HW_NONE ||
-        !hw_url_is_own(g->s, hw_closure_url(g->names, closure)))
+    if (!below[i] || p->example == HW_NONE || added_to(p) <= most ||
+        (added_to(p) * 2 <= added_to(point) &&
+         growth_of(p) * 2 <= growth_of(point)))
       continue;
+    uint32_t closure = suspended(g, i, true);
+    if (closure == HW_NONE) continue;
     most = added_to(p);
     best = closure;
   }

@@ -43,16 +43,17 @@ uint32_t hw_growth_newest(const hw_growth_t* growth, uint32_t place,
  * hold what they hold, not by what holds them. */
 bool hw_growth_waits(const hw_growth_t* growth);
 
-/* Are the items there to wake somebody up: functions, or what an object of a
- * library has of the library's own? */
+/* Are the items there to wake somebody up: functions, reactions of a promise,
+ * or what an object of a library has of the library's own? */
 bool hw_growth_wakes(const hw_growth_t* growth, uint32_t holder);
 
-/* The function of which half or more of a place's newest nodes are suspended
- * calls (one often waits for another), or HW_NONE. */
+/* The function whose suspended calls retain half or more of what a place's
+ * newest nodes do (one often waits for another), or HW_NONE. */
 uint32_t hw_growth_suspended(const hw_growth_t* growth, uint32_t place);
 
-/* The function of the program's own that most of what waits at the point has
- * suspended calls of: that Node.js or a library waits for it says less. */
+/* The function of the program's own that most of what waits at the point, or of
+ * its growth, has suspended calls of: that Node.js or a library waits for it
+ * says less. */
 uint32_t hw_growth_waiting(const hw_growth_t* growth);
 
 /* The place right below with the most growth; the place itself if none has. */

@@ -194,6 +194,13 @@ describe('why names what grows and what holds it', () => {
     assert.match(why.heldBy, /^module variable `lock` .*, which is a `Lock`, in its `#waiting`$/)
   })
 
+  it('calls that wait among others of Node.js', async () => {
+    const older = await snapshotOf('imported')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'promise', why.description)
+    assert.equal(why.suspended?.name, 'quote', why.description)
+  })
+
   it('calls that wait for an object of a library', async () => {
     const older = await snapshotOf('subject')
     const why = await explain([older, older.replace('-a.', '-b.')])
