@@ -293,7 +293,9 @@ uint32_t hw_sites_settled(const hw_sites_t* sites) {
   uint32_t count = sites->edge_count;
   while (count > 0 && sites->edges[count - 1].collections >= sites->collections)
     count--;
-  return count;
+  for (uint32_t i = 0; i < count; i++)
+    if (sites->live[i] > 0) return count;
+  return 0;
 }
 
 static void thin_history(hw_sites_t* sites) {

@@ -30,7 +30,7 @@ extern "C" {
  *
  * Settled. An interval is settled when a major collection has run since its
  * end: what is live in it then is no garbage that waits. Growth and spread are
- * those of settled bytes, as long as there are any.
+ * those of settled bytes, as long as any of them are alive.
  *
  * All memory is allocated by hw_sites_create. Reading, ranking and writing
  * allocate nothing and call nothing but what they are given, and so may run in

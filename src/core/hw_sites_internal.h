@@ -100,8 +100,8 @@ struct hw_sites_s {
   hw_site_t ranked[2 * HW_SITES_RANKED]; /* copies that were joined */
 };
 
-/* Of the intervals, those that are settled: the first so many. 0 if none is,
- * and then all have to do. */
+/* Of the intervals, those that are settled: the first so many. 0 if none is, or
+ * nothing in them is alive, and then all have to do. */
 uint32_t hw_sites_settled(const hw_sites_t* sites);
 
 /* Mixes `value` into a hash: the finalizer of SplitMix64 (G. L. Steele,

@@ -151,6 +151,19 @@ static void what_a_library_allocates_infers_who_calls_it_from_there(
   stop(heap);
 }
 
+static void where_nothing_is_settled_what_there_is_has_to_do(void** state) {
+  (void)state;
+  heap_t* heap = start();
+  for (int second = 0; second < 3; second++)
+    tick(heap);
+  for (int i = 0; i < 10; i++)
+    allocate(heap, LEAKY, 1000);
+  heap->time_ms += 1000;
+  assert_int_equal(read_sites(heap), 0);
+  assert_near(find(heap, "leaky").bytes, 10000, 1e-9);
+  stop(heap);
+}
+
 static void what_came_since_the_last_collection_is_not_settled(void** state) {
   (void)state;
   heap_t* heap = start();
@@ -250,6 +263,7 @@ int main(void) {
           a_leak_ranks_above_a_full_cache_and_churn_with_more_bytes),
       cmocka_unit_test(what_lives_for_a_few_seconds_is_churn),
       cmocka_unit_test(an_inlined_function_is_one_with_what_it_became),
+      cmocka_unit_test(where_nothing_is_settled_what_there_is_has_to_do),
       cmocka_unit_test(what_a_library_allocates_infers_who_calls_it_from_there),
       cmocka_unit_test(
           a_function_inlined_into_another_of_the_application_is_still_named),
