@@ -17,6 +17,14 @@ static bool is_foreign(const hw_reverse_t* r, uint32_t url) {
   return length == 0 || hw_url_is_of_node(r->s, url);
 }
 
+/* What is loaded again and again stays among the `children` of who loads it: of
+ * modules those two variables do tell. */
+static bool is_of_modules(const hw_reverse_t* r, const hw_holding_t* h) {
+  uint32_t held = hw_edge_target(r->s->edge[h->edge[h->length - 1]]);
+  return r->s->name[held] == r->module_node &&
+         hw_node_kind(r->s, held) == HW_NODE_OBJECT;
+}
+
 /* Does the way begin at something that the program's author knows? */
 static bool begins_known(const hw_reverse_t* r, const hw_holding_t* h) {
   if (h->owner != HW_ANCHOR_NONE || h->anchor == HW_ANCHOR_GLOBAL ||
@@ -24,7 +32,7 @@ static bool begins_known(const hw_reverse_t* r, const hw_holding_t* h) {
     return true;
   if (h->anchor == HW_ANCHOR_MODULE && h->length > 0 &&
       hw_is_of_every_module(r->s, hw_variable_name(r, h->from[0], h->edge[0])))
-    return false;
+    return is_of_modules(r, h);
   return h->length > 0 &&
          !is_foreign(r, hw_anchor_url(r, h->anchor, h->from[0]));
 }

@@ -194,6 +194,13 @@ describe('why names what grows and what holds it', () => {
     assert.match(why.heldBy, /^module variable `lock` .*, which is a `Lock`, in its `#waiting`$/)
   })
 
+  it('modules that are loaded again and again', async () => {
+    const older = await snapshotOf('reloaded')
+    const why = await explain([older, older.replace('-a.', '-b.')])
+    assert.equal(why.kind, 'module', why.description)
+    assert.match(why.description, /^3,000 more `Module` objects .* are held by module variable `(module|require)` \(\S*causes\.js/)
+  })
+
   it('calls that wait among others of Node.js', async () => {
     const older = await snapshotOf('imported')
     const why = await explain([older, older.replace('-a.', '-b.')])
