@@ -170,7 +170,7 @@ describe('heapwatch top on a terminal', { skip: whyNone }, () => {
     const one = terminal.lines().slice(1).join('\n')
     await terminal.until((lines) => lines.slice(1).join('\n') !== one, 'that it moves')
     terminal.key('q')
-    await terminal.until((lines) => lines.some((line) => line.includes(`top ${pid}`)) && lines.filter(Boolean).at(-1).startsWith('$'), 'what was there before')
+    await terminal.until((lines) => lines.some((line) => line.includes(`top ${pid}`)) && lines.filter(Boolean).at(-1) === '$', 'what was there before, and the prompt')
     assert.strictEqual(terminal.flag('alternate_on'), '0')
     assert.strictEqual(terminal.flag('cursor_flag'), '1')
     // Keys are shown again: the terminal is not raw.
@@ -194,7 +194,7 @@ describe('heapwatch top on a terminal', { skip: whyNone }, () => {
     terminal.key('Escape')
     await terminal.until((lines) => lines[0].includes('PID'), 'the list again')
     terminal.key('C-c')
-    await terminal.until((lines) => lines.filter(Boolean).at(-1).startsWith('$'), 'the shell')
+    await terminal.until((lines) => lines.filter(Boolean).at(-1) === '$', 'the shell')
     process.kill(other, 'SIGKILL')
   }))
 
