@@ -24,9 +24,11 @@
 #define RETRY_NS (10 * NS_PER_S)
 
 /* Shares of the old space's limit: where last words begin, by how much the heap
- * must have grown for others, and where the hook at the limit is put back. */
+ * must have grown for others, where a timeline goes with them, and where the
+ * hook at the limit is put back. */
 #define LAST_WORDS 0.7
 #define LAST_WORDS_STEP 1.03
+#define LAST_TIMELINE 0.9
 #define REARM 0.65
 
 /* After a minor collection some of the heap is garbage; from this share on the
@@ -88,6 +90,7 @@ static void try_start(hw_environment_t* environment) {
   sites->read_collections = 0;
   sites->timeline_ns = sites->tried_ns;
   sites->told_bytes = 0;
+  sites->told_timeline = false;
   watch_limit(environment);
 }
 
@@ -232,8 +235,15 @@ static void on_interrupt(void* data) {
   for (hw_member_t* m = environment->running; m != NULL; m = m->next)
     m->near_limit(m);
   hw_napi_sites_t* sites = &environment->sites;
-  if ((double)sites->heap_bytes >= LAST_WORDS * (double)sites->old_limit_bytes)
-    hw_napi_sites_tell(environment, HW_NAPI_SITES_LAST_WORDS);
+  double used = (double)sites->heap_bytes / (double)sites->old_limit_bytes;
+  if (!(used >= LAST_WORDS)) return;
+  hw_napi_sites_tell(environment, HW_NAPI_SITES_LAST_WORDS);
+  /* The callback at the limit may come within this reading, and never again. */
+  if (used < LAST_TIMELINE || sites->told_timeline || sites->table == NULL ||
+      !is_recorded(environment))
+    return;
+  sites->told_timeline = true;
+  note(environment, NULL, true);
 }
 
 void hw_napi_sites_gc(hw_environment_t* environment,
@@ -250,6 +260,7 @@ void hw_napi_sites_gc(hw_environment_t* environment,
   sites->heap_bytes = used;
   if ((double)used < HW_NAPI_SITES_NEAR * (double)limit) {
     sites->told_bytes = 0;
+    sites->told_timeline = false;
     return;
   }
   bool starting =

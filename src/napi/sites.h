@@ -39,6 +39,7 @@ typedef struct {
   uint64_t old_limit_bytes;     /* of the last collection */
   uint64_t heap_bytes;          /* after the last collection */
   uint64_t told_bytes;          /* the heap when last words were last written */
+  bool told_timeline;           /* with last words, since told_bytes was 0 */
   char* text;                   /* HW_NAPI_SITES_TEXT bytes for them */
   char* own_folder;             /* of lib/, with its separator; or NULL */
 } hw_napi_sites_t;
