@@ -62,8 +62,12 @@ static double wall_ms(void) {
 /* Not in a Worker, whose own near-heap-limit callback ends it in an orderly
  * way: to come before that has made Node.js 24 end the whole process now and
  * then. There the readings that the collections ask for have to do. */
+static bool is_main(const hw_environment_t* environment) {
+  return environment->loop == uv_default_loop();
+}
+
 static void watch_limit(hw_environment_t* environment) {
-  if (environment->loop != uv_default_loop()) return;
+  if (!is_main(environment)) return;
   hw_v8_add_near_limit_hook(environment->v8, on_near_limit, environment);
 }
 
@@ -240,7 +244,7 @@ static void on_interrupt(void* data) {
   hw_napi_sites_tell(environment, HW_NAPI_SITES_LAST_WORDS);
   /* The callback at the limit may come within this reading, and never again. */
   if (used < LAST_TIMELINE || sites->told_timeline || sites->table == NULL ||
-      !is_recorded(environment))
+      !is_recorded(environment) || !is_main(environment))
     return;
   sites->told_timeline = true;
   note(environment, NULL, true);
