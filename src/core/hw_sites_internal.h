@@ -96,6 +96,7 @@ struct hw_sites_s {
   hw_sites_node_t* nodes;
   uint32_t node_count;
 
+  uint8_t rank[HW_SITES_FUNCTIONS]; /* of functions, while one is ranked */
   double expected; /* rate of the leak, bytes a second; 0: unknown */
   hw_site_t ranked[2 * HW_SITES_RANKED]; /* copies that were joined */
 };

@@ -179,41 +179,45 @@ static size_t select_candidates(hw_sites_t* sites, candidate_t* list) {
 
 /* -- Inlining ------------------------------------------------------------ */
 
-/* How many frames are inside of the call of `function`; the depth if there is
- * none. */
-static uint32_t frames_inside(const hw_site_t* site, uint32_t function) {
-  uint32_t i = 0;
-  while (i < site->depth && site->stack[i] != function)
-    i++;
-  return i;
-}
-
-/* Whether `function` calls a function of the application there. */
-static bool leads_to_application(const hw_site_t* site, uint32_t function) {
-  uint32_t inside = frames_inside(site, function);
-  return site->application != HW_SITES_NONE && inside < site->depth &&
-         frames_inside(site, site->application) < inside;
-}
-
-/* The heaviest site in which `function` calls one of the application. */
-static hw_site_t* heaviest_through(hw_sites_t* sites, uint32_t function) {
-  hw_site_t* heaviest = NULL;
-  for (uint32_t n = 0; n < sites->site_count; n++) {
-    hw_site_t* site = &sites->sites[n];
-    if (site->key == 0 || !leads_to_application(site, function)) continue;
-    if (heaviest == NULL || site->settled > heaviest->settled) heaviest = site;
+/* Of the functions on a stack, how far from its inside, from 1; 0 of others. */
+static void mark_stack(hw_sites_t* sites, const hw_site_t* site, bool marked) {
+  for (uint32_t i = site->depth; i-- > 0;) {
+    if (sites->functions[site->stack[i]].kind != HW_SITES_NATIVE)
+      sites->rank[site->stack[i]] = marked ? (uint8_t)(i + 1) : 0;
   }
-  return heaviest;
+}
+
+/* The least mark of the functions that call one of the application there. */
+static uint32_t rank_of_callers(const hw_sites_t* sites,
+                                const hw_site_t* site) {
+  uint32_t best = 0;
+  bool inside = true;
+  for (uint32_t i = 0; i < site->depth; i++) {
+    uint32_t rank = sites->rank[site->stack[i]];
+    if (!inside && rank > 0 && (best == 0 || rank < best)) best = rank;
+    if (site->stack[i] == site->application) inside = false;
+  }
+  return best;
 }
 
 /* Into one of the functions on this stack, which has none of the application,
- * V8 may have inlined one: into the innermost that calls any elsewhere. */
+ * V8 may have inlined one: into the innermost that calls any elsewhere. The
+ * heaviest site in which it does; NULL if there is none. */
 static hw_site_t* heaviest_behind(hw_sites_t* sites, const hw_site_t* site) {
   hw_site_t* heaviest = NULL;
-  for (uint32_t i = 0; i < site->depth && heaviest == NULL; i++) {
-    if (sites->functions[site->stack[i]].kind != HW_SITES_NATIVE)
-      heaviest = heaviest_through(sites, site->stack[i]);
+  uint32_t best = 0;
+  mark_stack(sites, site, true);
+  for (uint32_t n = 0; n < sites->site_count; n++) {
+    hw_site_t* other = &sites->sites[n];
+    if (other->key == 0 || other->application == HW_SITES_NONE) continue;
+    uint32_t rank = rank_of_callers(sites, other);
+    if (rank == 0 || (best > 0 && rank > best) ||
+        (rank == best && other->settled <= heaviest->settled))
+      continue;
+    best = rank;
+    heaviest = other;
   }
+  mark_stack(sites, site, false);
   return heaviest;
 }
 

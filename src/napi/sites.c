@@ -59,13 +59,13 @@ static double wall_ms(void) {
          (double)clock_ns / NS_PER_MS;
 }
 
-/* Not in a Worker, whose own near-heap-limit callback ends it in an orderly
- * way: to come before that has made Node.js 24 end the whole process now and
- * then. There the readings that the collections ask for have to do. */
 static bool is_main(const hw_environment_t* environment) {
   return environment->loop == uv_default_loop();
 }
 
+/* Not in a Worker, whose own near-heap-limit callback ends it in an orderly
+ * way: to come before that has made Node.js 24 end the whole process now and
+ * then. There the readings that the collections ask for have to do. */
 static void watch_limit(hw_environment_t* environment) {
   if (!is_main(environment)) return;
   hw_v8_add_near_limit_hook(environment->v8, on_near_limit, environment);
